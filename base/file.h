@@ -1,0 +1,49 @@
+// Whole files: read at once with a ceiling, written so that a reader sees all or nothing.
+#pragma once
+
+#include "base/buf.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Reads a regular file into anonymous memory, 64-byte aligned, with `padding` zero bytes behind.
+// The caller frees with file_free. STATUS_NOT_FOUND, STATUS_TOO_LARGE (over `limit_bytes`), STATUS_IO.
+struct file_bytes {
+    unsigned char *data;
+    size_t size;
+    size_t mapped; // of the allocation
+};
+MUST_USE enum status file_read(const char *path, size_t limit_bytes, size_t padding,
+                               struct file_bytes *ret_bytes, struct diag *reterr);
+MUST_USE enum status file_read_at(int folder_fd, const char *name, size_t limit_bytes,
+                                  size_t padding, struct file_bytes *ret_bytes,
+                                  struct diag *reterr); // name: one component, never a symlink out
+void file_free(struct file_bytes *bytes);
+
+// Writes beside, fsync, rename: `path` holds the old content or the new, never a part.
+MUST_USE enum status file_write_atomic(const char *path, const void *data, size_t size,
+                                       struct diag *reterr);
+
+// The same for a stream of writes: open, write..., then commit (or abort, which removes it).
+struct file_writer {
+    int fd;
+    char *path, *temporary;
+    struct buf pending;
+    bool failed;
+    int error; // errno of the first failed write
+};
+MUST_USE enum status file_writer_open(struct file_writer *writer, const char *path,
+                                      struct diag *reterr);
+void file_writer_write(struct file_writer *writer, const void *data, size_t size); // sticky failure
+void file_writer_printf(struct file_writer *writer, const char *format, ...) PRINTF_LIKE(2, 3);
+MUST_USE enum status file_writer_commit(struct file_writer *writer, struct diag *reterr);
+void file_writer_abort(struct file_writer *writer); // also after a failed commit; idempotent
+
+MUST_USE enum status file_make_folder(const char *path, struct diag *reterr); // and its parents
+bool file_exists(const char *path);
+MUST_USE enum status file_remove(const char *path, struct diag *reterr); // absent is no error
+// "folder/name"; an absolute name stays itself. The caller frees. NULL: no memory.
+char *file_join(const char *folder, const char *name);
+char *file_folder_of(const char *path); // "." where there is no '/'; the caller frees

@@ -1,0 +1,41 @@
+// Counters, gauges and histograms without locks on the hot path, and their Prometheus text 0.0.4.
+//
+// Declared once in a table (a .def file of the program). Each writing thread owns a shard: plain
+// relaxed stores by one writer, cache-line aligned; a scrape adds the shards up. A family has at
+// most one label; its values are a closed list given in the table, so cardinality is bounded.
+#pragma once
+
+#include "base/buf.h"
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+struct metric_desc {
+    const char *name; // "ctrd_http_requests_total"
+    enum metric_kind kind;
+    const char *label;         // NULL: none
+    const char *const *values; // of the label
+    size_t value_count;        // 1 without label
+    const double *buckets;     // upper bounds, ascending, without +Inf; of histograms
+    size_t bucket_count;
+    const char *help;
+};
+
+struct metric_set; // all families of a program and their shards
+
+MUST_USE struct metric_set *metric_new(const struct metric_desc *descs, size_t count,
+                                       unsigned shards); // NULL: no memory
+void metric_free(struct metric_set *set);
+
+struct metric_shard; // one writer thread
+struct metric_shard *metric_shard(struct metric_set *set, unsigned index); // index < shards
+void metric_add(struct metric_shard *shard, size_t family, size_t value, uint64_t n);
+void metric_observe(struct metric_shard *shard, size_t family, size_t value, double x);
+void metric_gauge(struct metric_set *set, size_t family, size_t value, double x); // any thread, atomic
+double metric_sum(const struct metric_set *set, size_t family, size_t value); // counter or gauge total
+
+// Families with HELP, TYPE and samples in table order. Values and bounds print shortest.
+void metric_expose(const struct metric_set *set, struct buf *out);

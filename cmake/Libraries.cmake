@@ -1,0 +1,18 @@
+# The foreign libraries, all Debian 12 packages: fail at configuration, by name, not at the linker.
+function(ctrd_need library header package)
+  find_library(found_${library} ${library})
+  find_path(header_${library} ${header} PATH_SUFFIXES x86_64-linux-gnu openblas-pthread)
+  if(NOT found_${library} OR NOT header_${library})
+    message(FATAL_ERROR "lib${library} is missing: apt-get install ${package} (or run scripts/setup)")
+  endif()
+endfunction()
+
+ctrd_need(yaml yaml.h libyaml-dev)
+ctrd_need(z zlib.h zlib1g-dev)
+ctrd_need(crypto openssl/sha.h libssl-dev)
+ctrd_need(xxhash xxhash.h libxxhash-dev)
+ctrd_need(jansson jansson.h libjansson-dev)
+ctrd_need(simdjson simdjson.h libsimdjson-dev)
+ctrd_need(openblas cblas.h libopenblas-pthread-dev)
+ctrd_need(microhttpd microhttpd.h libmicrohttpd-dev)
+ctrd_need(cmocka cmocka.h libcmocka-dev)

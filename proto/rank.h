@@ -1,0 +1,75 @@
+// POST /v1/rank: the request as native values, the reply as text (spec/wire.md 5).
+#pragma once
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "proto/row.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Limits that hold whatever the configuration says.
+enum { RANK_MAX_ID_BYTES = 256, RANK_MAX_DEPTH = 32 };
+
+struct rank_candidate {
+    struct span id; // as sent, unescaped
+    double bid;     // valid if has_bid
+    bool has_bid;
+};
+
+// Everything points into the arena or the body and lives as long as both.
+struct rank_request {
+    struct span id, model, unit; // data NULL: absent
+    uint64_t slots;              // 0: all
+    uint64_t timeout_us;         // 0: none
+    double floor_bid, floor_ecpm;
+    bool explain, timing;
+    size_t count; // candidates, >= 1
+    struct rank_candidate *candidates;
+    float *shared; // (shared_width), raw values
+    float *items;  // (count, item_width), raw values
+    uint32_t missing; // values filled from a default
+    uint32_t unknown; // fields that were ignored (only with unknown_ignore)
+};
+
+struct rank_limits {
+    size_t max_candidates;
+    bool unknown_ignore; // unknown features are counted, not refused
+};
+
+struct rank_result {
+    uint32_t candidate; // index in the request
+    float pctr;
+    double ecpm, price;
+};
+
+// What the reply is made of; `results` by rank, `count` after the cut at slots.
+struct rank_reply {
+    struct span id; // data NULL: absent
+    const char *model, *version, *arm;
+    const struct rank_request *request;
+    const struct rank_result *results;
+    size_t count;
+    uint32_t below_floor;
+    double gamma;
+    bool priced; // bids were sent: ecpm and price are in the reply
+    const uint64_t *timing_ns; // (RANK_STAGES) or NULL
+};
+
+#define RANK_STAGE_TABLE(X)                                                                        \
+    X(RANK_QUEUE, "queue")                                                                         \
+    X(RANK_PARSE, "parse")                                                                         \
+    X(RANK_FEATURISE, "featurise")                                                                 \
+    X(RANK_SCORE, "score")                                                                         \
+    X(RANK_CALIBRATE, "calibrate")                                                                 \
+    X(RANK_RANK, "rank")                                                                           \
+    X(RANK_ENCODE, "encode")
+#define RANK_STAGE_ENUM(code, name) code,
+enum rank_stage { RANK_STAGE_TABLE(RANK_STAGE_ENUM) RANK_STAGES };
+#undef RANK_STAGE_ENUM
+
+// Appends the JSON reply. pctr prints as the shortest float, money as the shortest double.
+void rank_encode(const struct rank_reply *reply, struct buf *out);
+// {"error":"path: words"}; foreign text escaped, cut to 120 characters; never a file name.
+void rank_encode_error(const struct diag *diag, enum status code, struct buf *out);
