@@ -15,7 +15,7 @@
 
 enum { JSON_VALUE_MAX_DEPTH = 32 };
 
-enum json_value_kind { JSON_NULL, JSON_BOOL, JSON_INT, JSON_REAL, JSON_TEXT, JSON_LIST, JSON_MAP };
+enum json_value_kind { JSON_VALUE_NULL, JSON_VALUE_BOOL, JSON_VALUE_INT, JSON_VALUE_REAL, JSON_VALUE_TEXT, JSON_VALUE_LIST, JSON_VALUE_MAP };
 
 struct json_value;
 
@@ -29,10 +29,10 @@ const struct json_value *json_value_get(const struct json_value *map, const char
 size_t json_value_size(const struct json_value *value); // of a list or a map, else 0
 const struct json_value *json_value_at(const struct json_value *list, size_t index);
 const char *json_value_key_at(const struct json_value *map, size_t index); // sorted order
-bool json_value_bool(const struct json_value *value);     // kind must be JSON_BOOL
-int64_t json_value_int(const struct json_value *value);   // kind must be JSON_INT
-double json_value_number(const struct json_value *value); // JSON_INT or JSON_REAL
-struct span json_value_text(const struct json_value *value); // kind must be JSON_TEXT; terminated
+bool json_value_bool(const struct json_value *value);     // kind must be JSON_VALUE_BOOL
+int64_t json_value_int(const struct json_value *value);   // kind must be JSON_VALUE_INT
+double json_value_number(const struct json_value *value); // JSON_VALUE_INT or JSON_VALUE_REAL
+struct span json_value_text(const struct json_value *value); // kind must be JSON_VALUE_TEXT; terminated
 
 // Typed reading of a member with a clear fault ("manifest.network.hidden: expected a list, got text").
 MUST_USE enum status json_value_need(const struct json_value *map, const char *key,
