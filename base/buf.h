@@ -1,4 +1,5 @@
-// A growing byte buffer that is born with its ceiling. Always terminated by a 0 that is not counted.
+// A growing byte buffer that is born with its ceiling. Always terminated by a 0 that is not
+// counted.
 //
 // A failed append (ceiling, memory) marks the buffer `failed` and leaves the content as it was;
 // later appends do nothing. So a writer may append many times and look once, at buf_status.

@@ -1,10 +1,11 @@
 // Options of a program, declared once in a table: defaults, YAML file, environment, --set, --help
 // and the Markdown manual all come from it.
 //
-// A table is a .def file of rows CFG(field, kind, key, default, min, max, choices, help); the program
-// makes its struct and its `struct cfg_option[]` from it (see CFG_FIELD, CFG_ROW below). Precedence, from
-// low to high: default, YAML file, environment, --set. Every fault names file:line:column (or the
-// variable, or the --set text), the key, and for an unknown key the nearest known one.
+// A table is a .def file of rows CFG(field, kind, key, default, min, max, choices, help); the
+// program makes its struct and its `struct cfg_option[]` from it (see CFG_FIELD, CFG_ROW below).
+// Precedence, from low to high: default, YAML file, environment, --set. Every fault names
+// file:line:column (or the variable, or the --set text), the key, and for an unknown key the
+// nearest known one.
 #pragma once
 
 #include "base/buf.h"
@@ -33,7 +34,7 @@ struct cfg_ints {
 struct cfg_option {
     const char *key; // dotted: "train.batch"
     enum cfg_kind kind;
-    size_t offset; // of the field in the struct
+    size_t offset;        // of the field in the struct
     const char *fallback; // default, as text; parsed by the same parser
     double min, max;      // inclusive, of numbers and of items of CFG_INTS
     const char *choices;
@@ -60,9 +61,9 @@ struct cfg_table {
 
 // Where the values come from; NULL or 0 where there is none.
 struct cfg_sources {
-    const char *file;                 // YAML path
-    char *const *environment;         // usually environ; NULL-terminated
-    const char *const *sets;          // "key=value", in order
+    const char *file;         // YAML path
+    char *const *environment; // usually environ; NULL-terminated
+    const char *const *sets;  // "key=value", in order
     size_t set_count;
 };
 

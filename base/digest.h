@@ -7,7 +7,7 @@
 
 enum { DIGEST_BYTES = 32, DIGEST_HEX = 64 };
 
-struct digest;                 // a running hash
+struct digest;                   // a running hash
 struct digest *digest_new(void); // NULL: no memory
 void digest_update(struct digest *digest, const void *data, size_t size);
 void digest_hex(struct digest *digest, char ret_hex[DIGEST_HEX + 1]); // lower case; ends the hash

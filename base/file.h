@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 // Reads a regular file into anonymous memory, 64-byte aligned, with `padding` zero bytes behind.
-// The caller frees with file_free. STATUS_NOT_FOUND, STATUS_TOO_LARGE (over `limit_bytes`), STATUS_IO.
+// The caller frees with file_free. STATUS_NOT_FOUND, STATUS_TOO_LARGE (over `limit_bytes`),
+// STATUS_IO.
 struct file_bytes {
     unsigned char *data;
     size_t size;

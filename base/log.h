@@ -24,10 +24,11 @@ struct log_field {
 #define LOG_I(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_I64, .i64 = (int64_t)(v)})
 #define LOG_F(k, v) ((struct log_field){.key = (k), .kind = LOG_FIELD_DOUBLE, .number = (v)})
 
-// `event` is a constant, what happened in a few words; equal (level, event) lines beyond 10 a second
-// are counted, and the next one that is written carries "repeated": N. Thread-safe, one write(2) a line.
+// `event` is a constant, what happened in a few words; equal (level, event) lines beyond 10 a
+// second are counted, and the next one that is written carries "repeated": N. Thread-safe, one
+// write(2) a line.
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                unsigned count);
 #define LOG_EVENT(level, event, ...)                                                               \
-    log_write((level), (event), (const struct log_field[]){__VA_ARGS__},                          \
+    log_write((level), (event), (const struct log_field[]){__VA_ARGS__},                           \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

@@ -30,12 +30,14 @@ MUST_USE struct metric_set *metric_new(const struct metric_desc *descs, size_t c
                                        unsigned shards); // NULL: no memory
 void metric_free(struct metric_set *set);
 
-struct metric_shard; // one writer thread
+struct metric_shard;                                                       // one writer thread
 struct metric_shard *metric_shard(struct metric_set *set, unsigned index); // index < shards
 void metric_add(struct metric_shard *shard, size_t family, size_t value, uint64_t n);
 void metric_observe(struct metric_shard *shard, size_t family, size_t value, double x);
-void metric_gauge(struct metric_set *set, size_t family, size_t value, double x); // any thread, atomic
-double metric_sum(const struct metric_set *set, size_t family, size_t value); // counter or gauge total
+void metric_gauge(struct metric_set *set, size_t family, size_t value,
+                  double x); // any thread, atomic
+double metric_sum(const struct metric_set *set, size_t family,
+                  size_t value); // counter or gauge total
 
 // Families with HELP, TYPE and samples in table order. Values and bounds print shortest.
 void metric_expose(const struct metric_set *set, struct buf *out);

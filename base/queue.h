@@ -8,9 +8,9 @@
 
 struct queue; // owns a mutex and a condition
 
-MUST_USE struct queue *queue_new(size_t capacity); // NULL: no memory
-void queue_free(struct queue *queue);              // must be empty of waiters
-MUST_USE bool queue_put(struct queue *queue, void *item);  // false: full or closed
+MUST_USE struct queue *queue_new(size_t capacity);              // NULL: no memory
+void queue_free(struct queue *queue);                           // must be empty of waiters
+MUST_USE bool queue_put(struct queue *queue, void *item);       // false: full or closed
 MUST_USE bool queue_take(struct queue *queue, void **ret_item); // waits; false: closed and empty
 void queue_close(struct queue *queue); // no more puts; takers get what is left, then false
 size_t queue_depth(struct queue *queue);

@@ -16,10 +16,10 @@ enum yamldoc_kind { YAMLDOC_NULL, YAMLDOC_SCALAR, YAMLDOC_LIST, YAMLDOC_MAP };
 
 struct yamldoc_node {
     enum yamldoc_kind kind;
-    struct span text; // of a scalar; terminated
-    bool quoted;      // '…' or "…": a string whatever it looks like
-    unsigned line, column; // from 1
-    size_t count;          // items of a list, pairs of a map
+    struct span text;                        // of a scalar; terminated
+    bool quoted;                             // '…' or "…": a string whatever it looks like
+    unsigned line, column;                   // from 1
+    size_t count;                            // items of a list, pairs of a map
     const struct yamldoc_node *const *items; // of a list; values of a map
     const struct yamldoc_node *const *keys;  // of a map, same order
 };

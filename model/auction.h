@@ -26,8 +26,9 @@ struct auction_result {
     size_t invalid;     // bid negative or not finite, pctr not finite or outside [0,1]
 };
 
-// places (n) is filled by rank. Money in double, in the order of wire.md 5; deterministic ties: higher
-// pctr, then position. No allocation. `pctr` is the answered float (clamped to [1e-7, 1-1e-7] by calibrate).
+// places (n) is filled by rank. Money in double, in the order of wire.md 5; deterministic ties:
+// higher pctr, then position. No allocation. `pctr` is the answered float (clamped to [1e-7,
+// 1-1e-7] by calibrate).
 void auction_run(const struct auction_rules *rules, const double *bid, const float *pctr, size_t n,
                  struct auction_place *places, struct auction_result *ret_result);
 // Without bids: by pctr descending, then position; score = pctr, ecpm = price = 0.

@@ -19,6 +19,7 @@ struct json_value *calibrate_to_json(const struct calibrate *calibrate);
 
 // Probability in double, clamped to [1e-7, 1 - 1e-7]. `logit` is finite.
 double calibrate_probability(const struct calibrate *calibrate, float logit);
-// logit (n) -> pctr (n): the float nearest to the clamped probability. STATUS_NOT_FINITE if any logit is not.
-MUST_USE enum status calibrate_apply(const struct calibrate *calibrate, const float *logit, size_t n,
-                                     float *pctr);
+// logit (n) -> pctr (n): the float nearest to the clamped probability. STATUS_NOT_FINITE if any
+// logit is not.
+MUST_USE enum status calibrate_apply(const struct calibrate *calibrate, const float *logit,
+                                     size_t n, float *pctr);

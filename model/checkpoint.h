@@ -1,8 +1,9 @@
-// The model file: safetensors with a manifest (design 7). Loader and writer, shared by ctr and ctrd.
+// The model file: safetensors with a manifest (design 7). Loader and writer, shared by ctr and
+// ctrd.
 //
-// Every byte of a file is foreign: lengths are checked before use, the digest over the whole file before
-// anything is believed, and the manifest is checked again against the tensors. One read into anonymous
-// memory, never a mapping.
+// Every byte of a file is foreign: lengths are checked before use, the digest over the whole file
+// before anything is believed, and the manifest is checked again against the tensors. One read into
+// anonymous memory, never a mapping.
 #pragma once
 
 #include "base/digest.h"
@@ -35,14 +36,15 @@ struct checkpoint {
     const float *golden_shared; // (golden_rows, shared_width)
     const float *golden_row;    // (golden_rows, row_width)
     const float *golden_logit;  // (golden_rows)
-    char *lineage; // JSON text: method, seed, configuration, data hash, metrics
+    char *lineage;              // JSON text: method, seed, configuration, data hash, metrics
     char sha256[DIGEST_HEX + 1];
     struct file_bytes bytes; // the memory that the pointers look into; empty when made for writing
     float *owned;            // other memory of the pointers
 };
 
-// Refuses what is not wholly right, each with its own words: header, alignment, gaps, unknown tensors,
-// digest, manifest, widths, non-finite weights, privileged inputs in a student. `diag->file` is `path`.
+// Refuses what is not wholly right, each with its own words: header, alignment, gaps, unknown
+// tensors, digest, manifest, widths, non-finite weights, privileged inputs in a student.
+// `diag->file` is `path`.
 MUST_USE enum status checkpoint_load(const char *path, struct checkpoint *ret_checkpoint,
                                      struct diag *reterr);
 // The same from memory (fuzzing); takes over `bytes` on success only.
@@ -50,7 +52,8 @@ MUST_USE enum status checkpoint_parse(struct file_bytes *bytes, const char *name
                                       struct checkpoint *ret_checkpoint, struct diag *reterr);
 void checkpoint_fini(struct checkpoint *checkpoint);
 
-// Writes role, schema, calibration, layers, golden rows and lineage; all or nothing. Equal input, equal bytes.
+// Writes role, schema, calibration, layers, golden rows and lineage; all or nothing. Equal input,
+// equal bytes.
 MUST_USE enum status checkpoint_write(const char *path, const struct checkpoint *checkpoint,
                                       struct diag *reterr);
 // For people: inputs with scope, layers, calibration, lineage, and for a student the proof that no

@@ -28,12 +28,12 @@ MUST_USE enum status net_new(const struct net_layer *layers, size_t count, size_
 void net_free(struct net *net);
 
 size_t net_shared_width(const struct net *net);
-size_t net_row_width(const struct net *net);    // columns behind the shared ones
+size_t net_row_width(const struct net *net);     // columns behind the shared ones
 size_t net_shared_floats(const struct net *net); // length of the block that net_shared fills
 size_t net_scratch_bytes(const struct net *net); // 64-byte aligned memory for one net_forward call
 
 // init (net_shared_floats): the first layer's chain stopped after the shared columns.
 void net_shared(const struct net *net, const float *shared, float *init);
 // rows (n, net_row_width) -> logit (n). `scratch` belongs to the caller, one per thread.
-void net_forward(const struct net *net, const float *init, const float *rows, size_t n, float *logit,
-                 void *scratch);
+void net_forward(const struct net *net, const float *init, const float *rows, size_t n,
+                 float *logit, void *scratch);

@@ -1,4 +1,5 @@
-// All trainable numbers of a network in one block, with names: an optimiser is one loop, a save one write.
+// All trainable numbers of a network in one block, with names: an optimiser is one loop, a save one
+// write.
 #pragma once
 
 #include "base/status.h"
@@ -21,6 +22,7 @@ struct param_set {
     size_t floats; // in all; every view starts at a multiple of 16 floats, gaps stay zero
 };
 
-// Declares a tensor; returns its index. Asserts that there is room: the number of layers was checked.
+// Declares a tensor; returns its index. Asserts that there is room: the number of layers was
+// checked.
 size_t param_declare(struct param_set *set, const char *name, size_t rows, size_t columns,
                      bool weight);

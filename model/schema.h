@@ -1,9 +1,9 @@
 // What the features are: names, scopes, kinds, transforms, who may see them (design 8).
 //
-// Made from YAML (training) or from a checkpoint's manifest; the manifest is the compiled form. Features
-// stand in network-column order: user, context, item, then privileged ones (a student has none), in the
-// order of the file inside each group. A width-w dense feature takes w columns, raw and transformed alike,
-// so a raw block and its network input have the same shape:
+// Made from YAML (training) or from a checkpoint's manifest; the manifest is the compiled form.
+// Features stand in network-column order: user, context, item, then privileged ones (a student has
+// none), in the order of the file inside each group. A width-w dense feature takes w columns, raw
+// and transformed alike, so a raw block and its network input have the same shape:
 //   shared block (shared_width) = user + context;  a row (row_width) = item + privileged.
 #pragma once
 

@@ -13,14 +13,14 @@ struct scorer {
     struct net *net;
 };
 
-// Loads the file, packs the weights and proves them: the golden rows must give the golden logits bit for bit,
-// with the scalar and the chosen kernels (warm-up and self-test in one).
+// Loads the file, packs the weights and proves them: the golden rows must give the golden logits
+// bit for bit, with the scalar and the chosen kernels (warm-up and self-test in one).
 MUST_USE enum status scorer_load(const char *path, const struct kernels *kernels,
                                  struct scorer *ret_scorer, struct diag *reterr);
 void scorer_fini(struct scorer *scorer);
 
-// Raw blocks -> logit (n). `shared` may be NULL when shared_width is 0. Memory from the arena; the caller
-// rewinds. Split in two so that the server can time its stages.
+// Raw blocks -> logit (n). `shared` may be NULL when shared_width is 0. Memory from the arena; the
+// caller rewinds. Split in two so that the server can time its stages.
 struct scorer_input {
     float *shared; // (shared_width) featurised
     float *rows;   // (n, row_width) featurised

@@ -19,7 +19,8 @@ struct json_reader; // parser memory, reused; one thread
 struct json_reader *json_read_new(size_t max_body_bytes); // NULL: no memory
 void json_read_free(struct json_reader *reader);
 
-// body[size .. size + JSON_READ_PADDING) must be readable. On failure `reterr->path` is the JSON path
+// body[size .. size + JSON_READ_PADDING) must be readable. On failure `reterr->path` is the JSON
+// path
 // ("candidates[3].features.f[12]") and the words say what was expected and what was found.
 // STATUS_INVALID, STATUS_TOO_LARGE (candidates, arena).
 MUST_USE enum status json_read_rank(struct json_reader *reader, const char *body, size_t size,
@@ -27,7 +28,8 @@ MUST_USE enum status json_read_rank(struct json_reader *reader, const char *body
                                     const struct rank_limits *limits, struct arena *arena,
                                     struct rank_request *ret_request, struct diag *reterr);
 
-// Shortest decimal that reads back to the same value; 32 bytes are enough. Returns the end. `x` is finite.
+// Shortest decimal that reads back to the same value; 32 bytes are enough. Returns the end. `x` is
+// finite.
 char *json_read_print_float(char *text, float x);
 char *json_read_print_double(char *text, double x);
 

@@ -1,5 +1,6 @@
 // JSON as a tree, for everything that is not a request body or a training file: the one door to
-// jansson. Duplicate keys are refused, depth <= JSON_VALUE_MAX_DEPTH (checked before jansson sees it).
+// jansson. Duplicate keys are refused, depth <= JSON_VALUE_MAX_DEPTH (checked before jansson sees
+// it).
 //
 // `struct json_value` is jansson's json_t behind our names; numbers print with 17 digits at most,
 // keys sorted, so equal trees give equal bytes.
@@ -15,12 +16,20 @@
 
 enum { JSON_VALUE_MAX_DEPTH = 32 };
 
-enum json_value_kind { JSON_VALUE_NULL, JSON_VALUE_BOOL, JSON_VALUE_INT, JSON_VALUE_REAL, JSON_VALUE_TEXT, JSON_VALUE_LIST, JSON_VALUE_MAP };
+enum json_value_kind {
+    JSON_VALUE_NULL,
+    JSON_VALUE_BOOL,
+    JSON_VALUE_INT,
+    JSON_VALUE_REAL,
+    JSON_VALUE_TEXT,
+    JSON_VALUE_LIST,
+    JSON_VALUE_MAP
+};
 
 struct json_value;
 
-// Reading. A parsed or made root is owned by the caller and freed with json_value_free; everything got
-// out of it is borrowed.
+// Reading. A parsed or made root is owned by the caller and freed with json_value_free; everything
+// got out of it is borrowed.
 MUST_USE enum status json_value_parse(struct span text, struct json_value **ret_root,
                                       struct diag *reterr);
 void json_value_free(struct json_value *root);
@@ -32,15 +41,17 @@ const char *json_value_key_at(const struct json_value *map, size_t index); // so
 bool json_value_bool(const struct json_value *value);     // kind must be JSON_VALUE_BOOL
 int64_t json_value_int(const struct json_value *value);   // kind must be JSON_VALUE_INT
 double json_value_number(const struct json_value *value); // JSON_VALUE_INT or JSON_VALUE_REAL
-struct span json_value_text(const struct json_value *value); // kind must be JSON_VALUE_TEXT; terminated
+struct span
+json_value_text(const struct json_value *value); // kind must be JSON_VALUE_TEXT; terminated
 
-// Typed reading of a member with a clear fault ("manifest.network.hidden: expected a list, got text").
+// Typed reading of a member with a clear fault ("manifest.network.hidden: expected a list, got
+// text").
 MUST_USE enum status json_value_need(const struct json_value *map, const char *key,
                                      enum json_value_kind kind, const struct json_value **ret,
                                      struct diag *reterr);
 
-// Making. Adding takes over the child. NULL from a maker is out of memory, and adding NULL fails, so a
-// writer may check once, at the end: json_value_write of a broken tree is STATUS_NO_MEMORY.
+// Making. Adding takes over the child. NULL from a maker is out of memory, and adding NULL fails,
+// so a writer may check once, at the end: json_value_write of a broken tree is STATUS_NO_MEMORY.
 struct json_value *json_value_new_map(void);
 struct json_value *json_value_new_list(void);
 void json_value_set(struct json_value *map, const char *key, struct json_value *child);

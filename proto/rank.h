@@ -27,8 +27,8 @@ struct rank_request {
     bool explain, timing;
     size_t count; // candidates, >= 1
     struct rank_candidate *candidates;
-    float *shared; // (shared_width), raw values
-    float *items;  // (count, item_width), raw values
+    float *shared;    // (shared_width), raw values
+    float *items;     // (count, item_width), raw values
     uint32_t missing; // values filled from a default
     uint32_t unknown; // fields that were ignored (only with unknown_ignore)
 };
@@ -53,7 +53,7 @@ struct rank_reply {
     size_t count;
     uint32_t below_floor;
     double gamma;
-    bool priced; // bids were sent: ecpm and price are in the reply
+    bool priced;               // bids were sent: ecpm and price are in the reply
     const uint64_t *timing_ns; // (RANK_STAGES) or NULL
 };
 

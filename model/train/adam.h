@@ -19,8 +19,8 @@ struct adam {
     uint64_t t;   // steps taken
 };
 
-// One update of values (params->floats) in place. Returns the norm before clipping; the same for any
-// number of threads (sums in fixed blocks). Work is shared out over the team.
+// One update of values (params->floats) in place. Returns the norm before clipping; the same for
+// any number of threads (sums in fixed blocks). Work is shared out over the team.
 double adam_step(struct adam *adam, const struct adam_config *config, double lr,
                  const struct param_set *params, float *values, const float *grads,
                  struct team *team);

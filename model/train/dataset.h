@@ -1,8 +1,9 @@
 // A data set in memory: lists of documents with raw values, labels and grades.
 //
-// Values stand as in the binary cache, which is mapped, so a large set lives in the page cache and is
-// shared by processes. The raw form is proto/row.h's: clamped, float, not transformed. Column c (from 0) is
-// LETOR feature number c + 1. Privileged columns are in it too; the schema says which are which.
+// Values stand as in the binary cache, which is mapped, so a large set lives in the page cache and
+// is shared by processes. The raw form is proto/row.h's: clamped, float, not transformed. Column c
+// (from 0) is LETOR feature number c + 1. Privileged columns are in it too; the schema says which
+// are which.
 #pragma once
 
 #include "base/status.h"
@@ -18,16 +19,18 @@ struct dataset {
     const float *grade;     // (docs); a click is grade > 0
     const char *qid_text;   // all qids, one after another
     const uint64_t *qid;    // (lists + 1) offsets into qid_text
-    uint64_t content_hash;  // hash64 of the parsed content: same data, same number, whatever the file
+    uint64_t
+        content_hash; // hash64 of the parsed content: same data, same number, whatever the file
     uint64_t skipped_lines; // with --skip-bad
     void *mapping;          // owner's business
     size_t mapping_bytes;
 };
 
 struct dataset_options {
-    uint32_t columns;      // 0: the largest number in the file; else a larger one is an error
-    uint64_t skip_bad;     // how many bad lines may be skipped
-    const char *cache_path; // binary cache: read if it belongs to this file, else written; NULL: none
+    uint32_t columns;  // 0: the largest number in the file; else a larger one is an error
+    uint64_t skip_bad; // how many bad lines may be skipped
+    const char
+        *cache_path; // binary cache: read if it belongs to this file, else written; NULL: none
     // Called now and then with bytes done and in all; may be NULL.
     void (*progress)(void *context, uint64_t done, uint64_t total);
     void *progress_context;
@@ -39,6 +42,6 @@ MUST_USE enum status dataset_open(const char *path, const struct dataset_options
 void dataset_close(struct dataset *dataset);
 struct span dataset_qid(const struct dataset *dataset, size_t list);
 
-// Which lists go to validation when there is no file of its own: XXH3_64(qid, seed) mod 100 < percent.
-// valid[list] is set to 0 or 1.
+// Which lists go to validation when there is no file of its own: XXH3_64(qid, seed) mod 100 <
+// percent. valid[list] is set to 0 or 1.
 void dataset_split(const struct dataset *dataset, uint64_t seed, unsigned percent, uint8_t *valid);

@@ -1,6 +1,7 @@
 // Losses of teacher and student from logits, value and gradient (spec/algorithm.md 2, 3.4).
 //
-// Float logits in, double arithmetic, gradients rounded to float once. Never log(p): everything is in log space.
+// Float logits in, double arithmetic, gradients rounded to float once. Never log(p): everything is
+// in log space.
 #pragma once
 
 #include "base/status.h"
@@ -30,7 +31,8 @@ double loss_clid(const float *student, const float *teacher, size_t n, double *g
                  double *ret_entropy);
 
 // A minibatch of whole lists: list q is rows offset[q] .. offset[q+1]-1. `teacher` may be NULL for
-// LOSS_BASE. grad (n) of the total. STATUS_NOT_FINITE if a logit of student or teacher is not finite.
+// LOSS_BASE. grad (n) of the total. STATUS_NOT_FINITE if a logit of student or teacher is not
+// finite.
 MUST_USE enum status loss_minibatch(const struct loss_config *config, const float *student,
                                     const float *teacher, const float *label,
                                     const uint64_t *offset, size_t lists, float *grad,

@@ -1,9 +1,10 @@
-// The network while it learns: unfolded, batch statistics, dropout, OpenBLAS (spec/algorithm.md 6.2).
+// The network while it learns: unfolded, batch statistics, dropout, OpenBLAS
+// (spec/algorithm.md 6.2).
 //
 //   x -> BN_in -> ( [dropout] -> linear -> BN -> ReLU ) x hidden -> linear -> s
 //
-// A minibatch is cut by rows into `shards`; every layer is a barrier; sums over rows are per shard in
-// double, added in shard order. The layers' own forward and backward are in model/layer_*.c.
+// A minibatch is cut by rows into `shards`; every layer is a barrier; sums over rows are per shard
+// in double, added in shard order. The layers' own forward and backward are in model/layer_*.c.
 #pragma once
 
 #include "base/status.h"
@@ -17,11 +18,12 @@
 enum { NET_TRAIN_MAX_HIDDEN = 8 };
 
 struct net_train_config {
-    size_t input;  // columns of x
+    size_t input; // columns of x
     size_t hidden_count;
     size_t hidden[NET_TRAIN_MAX_HIDDEN];
-    bool input_bn, hidden_bn; // both true in production; false for the golden files and the shallow tower
-    double dropout;           // 0..1, between hidden layers
+    bool input_bn,
+        hidden_bn;  // both true in production; false for the golden files and the shallow tower
+    double dropout; // 0..1, between hidden layers
     bool dropout_input;
     size_t shards;
     size_t max_rows; // of a minibatch
@@ -43,17 +45,19 @@ float *net_train_grads(struct net_train *net);                         // (param
 const struct param_set *net_train_stats(const struct net_train *net);
 float *net_train_stat_values(struct net_train *net);
 
-// Training forward: batch statistics, dropout by (epoch, step, row, unit), running statistics updated.
-// x (n, input), 2 <= n <= max_rows. logit (n).
+// Training forward: batch statistics, dropout by (epoch, step, row, unit), running statistics
+// updated. x (n, input), 2 <= n <= max_rows. logit (n).
 void net_train_forward(struct net_train *net, const float *x, size_t n, uint32_t epoch,
                        uint32_t step, float *logit);
 // Evaluation mode: running statistics, no dropout. For the check against net_forward.
 void net_train_evaluate(struct net_train *net, const float *x, size_t n, float *logit);
-// From d loss / d logit of the last training forward to the gradients of all parameters (overwritten).
+// From d loss / d logit of the last training forward to the gradients of all parameters
+// (overwritten).
 void net_train_backward(struct net_train *net, const float *grad_logit);
 
 // The same function of x in evaluation mode as plain linear layers: layer k has in/out as returned;
-// weight (out, in) and bias (out) are written to memory of the net (valid until the next fold). Double, rounded once.
+// weight (out, in) and bias (out) are written to memory of the net (valid until the next fold).
+// Double, rounded once.
 struct net_layer;
 MUST_USE enum status net_train_fold(struct net_train *net, struct net_layer *layers,
                                     size_t *ret_count, struct diag *reterr);

@@ -1,7 +1,7 @@
 // How good scores are: ranking and calibration (spec/algorithm.md 7).
 //
-// Nothing depends on the order of the input. Ranking compares raw logits; calibration uses p in double.
-// Undefined values are NaN, with the number of lists left out.
+// Nothing depends on the order of the input. Ranking compares raw logits; calibration uses p in
+// double. Undefined values are NaN, with the number of lists left out.
 #pragma once
 
 #include "base/status.h"
@@ -32,6 +32,7 @@ struct quality {
 MUST_USE enum status quality_measure(const struct quality_input *input, struct quality *ret_quality,
                                      struct diag *reterr);
 struct json_value *quality_to_json(const struct quality *quality);
-// Rows "name value" for a table; the one list of the measures' names. Returns the count; *ret_names of static storage.
+// Rows "name value" for a table; the one list of the measures' names. Returns the count; *ret_names
+// of static storage.
 size_t quality_values(const struct quality *quality, const char *const **ret_names,
                       double values[16]);

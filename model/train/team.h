@@ -10,6 +10,7 @@ struct team;
 
 typedef void (*team_job)(void *context, size_t shard);
 
-MUST_USE struct team *team_start(unsigned threads); // threads >= 1, the caller is one of them; NULL: no memory
+MUST_USE struct team *
+team_start(unsigned threads); // threads >= 1, the caller is one of them; NULL: no memory
 void team_stop(struct team *team);
 void team_run(struct team *team, size_t shards, team_job job, void *context);

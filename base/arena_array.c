@@ -1,0 +1,34 @@
+// What both arenas share: arrays and copies on top of arena_alloc.
+#include "base/arena.h"
+#include "base/num.h"
+
+#include <string.h>
+
+void *arena_array(struct arena *arena, size_t count, size_t bytes)
+{
+    size_t total;
+    if (!num_mul(count, bytes, &total)) {
+        arena->overflowed = true;
+        return NULL;
+    }
+    return arena_alloc(arena, total);
+}
+
+void *arena_zero_array(struct arena *arena, size_t count, size_t bytes)
+{
+    void *memory = arena_array(arena, count, bytes);
+    if (memory != NULL)
+        memset(memory, 0, count * bytes);
+    return memory;
+}
+
+char *arena_copy_text(struct arena *arena, const char *data, size_t size)
+{
+    char *copy = size + 1 == 0 ? NULL : arena_alloc(arena, size + 1);
+    if (copy == NULL)
+        return NULL;
+    if (size > 0)
+        memcpy(copy, data, size);
+    copy[size] = '\0';
+    return copy;
+}

@@ -1,0 +1,136 @@
+#include "base/file.h"
+
+#include "base/num.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+MUST_USE static enum status file_fill(int fd, const char *name, unsigned char *data, size_t size,
+                                      struct diag *reterr)
+{
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = read(fd, data + got, size - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return diag_errno(reterr, name, "cannot read");
+        if (n == 0)
+            return diag_at_line(reterr, STATUS_IO, name, 0, 0, "became shorter while it was read");
+        got += (size_t)n;
+    }
+    return STATUS_OK;
+}
+
+MUST_USE static enum status file_read_fd(int fd, const char *name, size_t limit_bytes,
+                                         size_t padding, struct file_bytes *ret_bytes,
+                                         struct diag *reterr)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return diag_errno(reterr, name, "cannot stat");
+    if (!S_ISREG(info.st_mode))
+        return diag_at_line(reterr, STATUS_IO, name, 0, 0, "is not a regular file");
+    size_t size = (size_t)info.st_size, mapped;
+    if (size > limit_bytes)
+        return diag_at_line(reterr, STATUS_TOO_LARGE, name, 0, 0, "has %zu bytes, the limit is %zu",
+                            size, limit_bytes);
+    if (!num_add(size, padding, &mapped))
+        return diag_at_line(reterr, STATUS_TOO_LARGE, name, 0, 0, "is too large");
+    mapped = mapped == 0 ? 1 : mapped;
+    // Anonymous memory, zeroed by the kernel: what is behind the content is the padding.
+    void *data = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+        return diag_errno(reterr, name, "cannot get memory");
+    enum status code = file_fill(fd, name, data, size, reterr);
+    if (code != STATUS_OK) {
+        munmap(data, mapped);
+        return code;
+    }
+    *ret_bytes = (struct file_bytes){data, size, mapped};
+    return STATUS_OK;
+}
+
+enum status file_read_at(int folder_fd, const char *name, size_t limit_bytes, size_t padding,
+                         struct file_bytes *ret_bytes, struct diag *reterr)
+{
+    // O_NONBLOCK: opening a FIFO must not wait for a writer.
+    int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return diag_errno(reterr, name, "cannot open");
+    enum status code = file_read_fd(fd, name, limit_bytes, padding, ret_bytes, reterr);
+    close(fd);
+    return code;
+}
+
+enum status file_read(const char *path, size_t limit_bytes, size_t padding,
+                      struct file_bytes *ret_bytes, struct diag *reterr)
+{
+    return file_read_at(AT_FDCWD, path, limit_bytes, padding, ret_bytes, reterr);
+}
+
+void file_free(struct file_bytes *bytes)
+{
+    if (bytes->data != NULL)
+        munmap(bytes->data, bytes->mapped);
+    *bytes = (struct file_bytes){0};
+}
+
+bool file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+enum status file_remove(const char *path, struct diag *reterr)
+{
+    if (unlink(path) != 0 && errno != ENOENT)
+        return diag_errno(reterr, path, "cannot remove");
+    return STATUS_OK;
+}
+
+char *file_join(const char *folder, const char *name)
+{
+    char *path = NULL;
+    if (name[0] == '/' || folder[0] == '\0')
+        return strdup(name);
+    const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
+    return asprintf(&path, "%s%s%s", folder, slash, name) < 0 ? NULL : path;
+}
+
+char *file_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+enum status file_make_folder(const char *path, struct diag *reterr)
+{
+    char *partial = strdup(path);
+    if (partial == NULL)
+        return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
+    enum status code = STATUS_OK;
+    for (char *at = partial + 1; code == STATUS_OK; at++) {
+        if (*at != '/' && *at != '\0')
+            continue;
+        char held = *at;
+        *at = '\0';
+        if (mkdir(partial, 0777) != 0 && errno != EEXIST)
+            code = diag_errno(reterr, partial, "cannot make the folder");
+        *at = held;
+        if (held == '\0')
+            break;
+    }
+    free(partial);
+    struct stat info;
+    if (code == STATUS_OK && (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)))
+        return diag_at_line(reterr, STATUS_IO, path, 0, 0, "is not a folder");
+    return code;
+}

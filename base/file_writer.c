@@ -1,0 +1,151 @@
+// Writing: to a temporary file beside, then fsync and rename, then fsync of the folder.
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILE_WRITER_BLOCK = 256 * 1024 };
+
+enum status file_writer_open(struct file_writer *writer, const char *path, struct diag *reterr)
+{
+    *writer = (struct file_writer){.fd = -1};
+    buf_init(&writer->pending, FILE_WRITER_BLOCK);
+    writer->path = strdup(path);
+    if (writer->path == NULL || asprintf(&writer->temporary, "%s.XXXXXX", path) < 0) {
+        writer->temporary = NULL;
+        file_writer_abort(writer);
+        return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
+    }
+    writer->fd = mkostemp(writer->temporary, O_CLOEXEC);
+    if (writer->fd < 0) {
+        enum status code = diag_errno(reterr, path, "cannot create");
+        free(writer->temporary);
+        writer->temporary = NULL;
+        file_writer_abort(writer);
+        return code;
+    }
+    return STATUS_OK;
+}
+
+static void file_writer_fail(struct file_writer *writer, int error)
+{
+    if (!writer->failed)
+        writer->error = error;
+    writer->failed = true;
+}
+
+static void file_writer_put(struct file_writer *writer, const unsigned char *data, size_t size)
+{
+    while (size > 0 && !writer->failed) {
+        ssize_t n = write(writer->fd, data, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            file_writer_fail(writer, errno);
+            return;
+        }
+        data += n;
+        size -= (size_t)n;
+    }
+}
+
+static void file_writer_flush(struct file_writer *writer)
+{
+    struct span view = buf_view(&writer->pending);
+    file_writer_put(writer, (const unsigned char *)view.data, view.size);
+    buf_clear(&writer->pending);
+}
+
+void file_writer_write(struct file_writer *writer, const void *data, size_t size)
+{
+    if (writer->pending.size + size > FILE_WRITER_BLOCK)
+        file_writer_flush(writer);
+    if (size >= FILE_WRITER_BLOCK) {
+        file_writer_put(writer, data, size);
+        return;
+    }
+    buf_append(&writer->pending, data, size);
+    if (writer->pending.failed)
+        file_writer_fail(writer, ENOMEM);
+}
+
+void file_writer_printf(struct file_writer *writer, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0) {
+        file_writer_fail(writer, ENOMEM);
+        return;
+    }
+    file_writer_write(writer, text, (size_t)length);
+    free(text);
+}
+
+// The rename is durable when the folder is on the disk.
+MUST_USE static enum status file_writer_sync_folder(const char *path, struct diag *reterr)
+{
+    char *folder = file_folder_of(path);
+    if (folder == NULL)
+        return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    enum status code = STATUS_OK;
+    // Some file systems cannot sync a folder and say EINVAL: nothing more can be done there.
+    if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
+        code = diag_errno(reterr, folder, "cannot sync the folder");
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return code;
+}
+
+enum status file_writer_commit(struct file_writer *writer, struct diag *reterr)
+{
+    file_writer_flush(writer);
+    // mkostemp makes files of mode 0600; the result has what the umask leaves of 0666.
+    mode_t mask = umask(0);
+    umask(mask);
+    if (!writer->failed && (fchmod(writer->fd, 0666 & ~mask) != 0 || fsync(writer->fd) != 0))
+        file_writer_fail(writer, errno);
+    if (!writer->failed && rename(writer->temporary, writer->path) != 0)
+        file_writer_fail(writer, errno);
+    if (writer->failed) {
+        errno = writer->error;
+        enum status code = diag_errno(reterr, writer->path, "cannot write");
+        file_writer_abort(writer);
+        return code == STATUS_NOT_FOUND ? STATUS_IO : code;
+    }
+    enum status code = file_writer_sync_folder(writer->path, reterr);
+    free(writer->temporary);
+    writer->temporary = NULL;
+    file_writer_abort(writer);
+    return code;
+}
+
+void file_writer_abort(struct file_writer *writer)
+{
+    if (writer->fd >= 0)
+        close(writer->fd);
+    if (writer->temporary != NULL)
+        unlink(writer->temporary);
+    free(writer->temporary);
+    free(writer->path);
+    buf_fini(&writer->pending);
+    *writer = (struct file_writer){.fd = -1};
+}
+
+enum status file_write_atomic(const char *path, const void *data, size_t size, struct diag *reterr)
+{
+    struct file_writer writer;
+    TRY(file_writer_open(&writer, path, reterr));
+    file_writer_write(&writer, data, size);
+    return file_writer_commit(&writer, reterr);
+}
