@@ -2,7 +2,9 @@
 //
 // Declared once in a table (a .def file of the program). Each writing thread owns a shard: plain
 // relaxed stores by one writer, cache-line aligned; a scrape adds the shards up. A family has at
-// most one label; its values are a closed list given in the table, so cardinality is bounded.
+// most two labels; their values are closed lists given in the table, so cardinality is bounded.
+// With two labels, `value` below is i * value2_count + j; pairs that were never counted are left out
+// of the text of a counter.
 #pragma once
 
 #include "base/buf.h"
@@ -19,6 +21,9 @@ struct metric_desc {
     const char *label;         // NULL: none
     const char *const *values; // of the label
     size_t value_count;        // 1 without label
+    const char *label2;        // NULL: no second label
+    const char *const *values2;
+    size_t value2_count; // 0 or 1 without second label
     const double *buckets;     // upper bounds, ascending, without +Inf; of histograms
     size_t bucket_count;
     const char *help;
