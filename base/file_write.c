@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILE_WRITER_BLOCK = 256 * 1024 };
@@ -17,12 +16,14 @@ enum status file_writer_open(struct file_writer *writer, const char *path, struc
     *writer = (struct file_writer){.fd = -1};
     buf_init(&writer->pending, FILE_WRITER_BLOCK);
     writer->path = strdup(path);
-    if (writer->path == NULL || asprintf(&writer->temporary, "%s.XXXXXX", path) < 0) {
+    if (writer->path == NULL || asprintf(&writer->temporary, "%s.%d.tmp", path, (int)getpid()) < 0) {
         writer->temporary = NULL;
         file_writer_abort(writer);
         return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
     }
-    writer->fd = mkostemp(writer->temporary, O_CLOEXEC);
+    // What a killed process of the same number left behind is in nobody's use.
+    unlink(writer->temporary);
+    writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (writer->fd < 0) {
         enum status code = diag_errno(reterr, path, "cannot create");
         free(writer->temporary);
@@ -33,21 +34,21 @@ enum status file_writer_open(struct file_writer *writer, const char *path, struc
     return STATUS_OK;
 }
 
-static void file_writer_fail(struct file_writer *writer, int error)
+static void file_write_fail(struct file_writer *writer, int error)
 {
     if (!writer->failed)
         writer->error = error;
     writer->failed = true;
 }
 
-static void file_writer_put(struct file_writer *writer, const unsigned char *data, size_t size)
+static void file_write_put(struct file_writer *writer, const unsigned char *data, size_t size)
 {
     while (size > 0 && !writer->failed) {
         ssize_t n = write(writer->fd, data, size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
-            file_writer_fail(writer, errno);
+            file_write_fail(writer, errno);
             return;
         }
         data += n;
@@ -55,24 +56,24 @@ static void file_writer_put(struct file_writer *writer, const unsigned char *dat
     }
 }
 
-static void file_writer_flush(struct file_writer *writer)
+static void file_write_flush(struct file_writer *writer)
 {
     struct span view = buf_view(&writer->pending);
-    file_writer_put(writer, (const unsigned char *)view.data, view.size);
+    file_write_put(writer, (const unsigned char *)view.data, view.size);
     buf_clear(&writer->pending);
 }
 
 void file_writer_write(struct file_writer *writer, const void *data, size_t size)
 {
     if (writer->pending.size + size > FILE_WRITER_BLOCK)
-        file_writer_flush(writer);
+        file_write_flush(writer);
     if (size >= FILE_WRITER_BLOCK) {
-        file_writer_put(writer, data, size);
+        file_write_put(writer, data, size);
         return;
     }
     buf_append(&writer->pending, data, size);
     if (writer->pending.failed)
-        file_writer_fail(writer, ENOMEM);
+        file_write_fail(writer, ENOMEM);
 }
 
 void file_writer_printf(struct file_writer *writer, const char *format, ...)
@@ -83,7 +84,7 @@ void file_writer_printf(struct file_writer *writer, const char *format, ...)
     int length = vasprintf(&text, format, args);
     va_end(args);
     if (length < 0) {
-        file_writer_fail(writer, ENOMEM);
+        file_write_fail(writer, ENOMEM);
         return;
     }
     file_writer_write(writer, text, (size_t)length);
@@ -91,7 +92,7 @@ void file_writer_printf(struct file_writer *writer, const char *format, ...)
 }
 
 // The rename is durable when the folder is on the disk.
-MUST_USE static enum status file_writer_sync_folder(const char *path, struct diag *reterr)
+MUST_USE static enum status file_write_sync_folder(const char *path, struct diag *reterr)
 {
     char *folder = file_folder_of(path);
     if (folder == NULL)
@@ -109,21 +110,18 @@ MUST_USE static enum status file_writer_sync_folder(const char *path, struct dia
 
 enum status file_writer_commit(struct file_writer *writer, struct diag *reterr)
 {
-    file_writer_flush(writer);
-    // mkostemp makes files of mode 0600; the result has what the umask leaves of 0666.
-    mode_t mask = umask(0);
-    umask(mask);
-    if (!writer->failed && (fchmod(writer->fd, 0666 & ~mask) != 0 || fsync(writer->fd) != 0))
-        file_writer_fail(writer, errno);
+    file_write_flush(writer);
+    if (!writer->failed && fsync(writer->fd) != 0)
+        file_write_fail(writer, errno);
     if (!writer->failed && rename(writer->temporary, writer->path) != 0)
-        file_writer_fail(writer, errno);
+        file_write_fail(writer, errno);
     if (writer->failed) {
         errno = writer->error;
         enum status code = diag_errno(reterr, writer->path, "cannot write");
         file_writer_abort(writer);
         return code == STATUS_NOT_FOUND ? STATUS_IO : code;
     }
-    enum status code = file_writer_sync_folder(writer->path, reterr);
+    enum status code = file_write_sync_folder(writer->path, reterr);
     free(writer->temporary);
     writer->temporary = NULL;
     file_writer_abort(writer);
