@@ -1,8 +1,9 @@
 // YAML as a tree of nodes with places. The one door to libyaml.
 //
 // Refused: anchors and aliases, tags, several documents, duplicate keys, keys that are not scalars,
-// depth over YAMLDOC_MAX_DEPTH, text over the limit. Scalars stay text; a plain (unquoted) null or
-// ~ is a YAMLDOC_NULL. Nodes live as long as the document and are immutable.
+// empty keys, depth over YAMLDOC_MAX_DEPTH (STATUS_INVALID with line and column), text over the
+// limit (STATUS_TOO_LARGE). Scalars stay text, UTF-8 without NUL; a plain (unquoted) null, ~ or
+// nothing at all is a YAMLDOC_NULL. Nodes live as long as the document and are immutable.
 #pragma once
 
 #include "base/span.h"
