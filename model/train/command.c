@@ -117,7 +117,8 @@ enum status command_u64(const struct command *command, const struct command_line
 {
     const char *text = command_value(command, line, name);
     uint64_t value = fallback;
-    if (text != NULL && (num_parse_u64(span_of(text), &value) != STATUS_OK || value < min || value > max))
+    if (text != NULL &&
+        (num_parse_u64(span_of(text), &value) != STATUS_OK || value < min || value > max))
         return diag_set(reterr, STATUS_USAGE,
                         "--%s: expected a whole number from %llu to %llu, got '%s'", name,
                         (unsigned long long)min, (unsigned long long)max, text);

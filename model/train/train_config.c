@@ -1,0 +1,171 @@
+#include "model/train/train_config.h"
+
+#include "base/file.h"
+#include "model/train/net_train.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CFG(field, kind, key, fallback, min, max, choices, help)                                   \
+    CFG_ROW(struct train_config, field, kind, key, fallback, min, max, choices, help)
+static const struct cfg_option train_config_options[] = {
+#include "model/train/train_config.def"
+};
+#undef CFG
+
+const struct cfg_table train_config_table = {
+    train_config_options, sizeof(train_config_options) / sizeof(*train_config_options), "CTR_"};
+
+// Replaces a relative path by folder/path, the folder being absolute.
+MUST_USE static enum status train_config_resolve(const char *folder, char **path,
+                                                 struct diag *reterr)
+{
+    if ((*path)[0] == '\0')
+        return STATUS_OK;
+    char *joined = file_join(folder, *path);
+    if (joined == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    free(*path);
+    *path = joined;
+    return STATUS_OK;
+}
+
+MUST_USE static enum status train_config_paths(const char *file, struct train_config *config,
+                                               struct diag *reterr)
+{
+    char real[PATH_MAX];
+    char *folder = file_folder_of(file);
+    if (folder == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    enum status code = STATUS_OK;
+    if (realpath(folder, real) == NULL)
+        code = diag_errno(reterr, folder, "cannot resolve");
+    free(folder);
+    char **const paths[] = {&config->data_train, &config->data_valid, &config->data_test,
+                            &config->teacher};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths) && code == STATUS_OK; i++)
+        code = train_config_resolve(real, paths[i], reterr);
+    return code;
+}
+
+MUST_USE static enum status train_config_check(const struct train_config *config, const char *file,
+                                               struct diag *reterr)
+{
+    const char *words = NULL, *key = NULL;
+    if (config->data_train[0] == '\0') {
+        key = "data.train";
+        words = "is missing: name the training file";
+    } else if (config->network_hidden.count < 1 ||
+               config->network_hidden.count > NET_TRAIN_MAX_HIDDEN) {
+        key = "network.hidden";
+        words = "must name 1 to 8 layers";
+    } else if (config->method != TRAIN_CONFIG_CLID && config->teacher[0] != '\0') {
+        key = "teacher";
+        words = "is used by method clid only";
+    }
+    if (words == NULL)
+        return STATUS_OK;
+    enum status code = diag_at_path(reterr, STATUS_CONFIG, key, "%s", words);
+    diag_in_file(reterr, file);
+    return code;
+}
+
+enum status train_config_load(const struct train_config_source *source,
+                              struct train_config *ret_config, struct yamldoc **ret_doc,
+                              struct diag *reterr)
+{
+    memset(ret_config, 0, sizeof(*ret_config));
+    *ret_doc = NULL;
+    struct cfg_sources sources = {source->file, environ, source->sets, source->set_count};
+    TRY(cfg_load(&train_config_table, &sources, ret_config, ret_doc, reterr));
+    TRY(train_config_check(ret_config, source->file, reterr));
+    return train_config_paths(source->file, ret_config, reterr);
+}
+
+void train_config_fini(struct train_config *config)
+{
+    cfg_fini(&train_config_table, config);
+}
+
+double train_config_alpha(const struct train_config *config)
+{
+    return 1 / (1 + config->loss_ratio);
+}
+
+double train_config_lr(const struct train_config *config, uint64_t epoch)
+{
+    uint64_t steps = epoch / (uint64_t)config->train_lr_step;
+    double lr = config->train_lr;
+    // Repeated products: exact for the usual factor of one half, and the same on every machine.
+    for (uint64_t i = 0; i < steps && lr > 0; i++)
+        lr *= config->train_lr_factor;
+    return lr;
+}
+
+void train_config_identity(const struct train_config *config, struct buf *out)
+{
+    static char none[] = "";
+    struct train_config plain = *config;
+    plain.data_train = plain.data_valid = plain.data_test = plain.data_cache = plain.teacher = none;
+    plain.train_threads = 0;
+    plain.train_checkpoint_minutes = 0;
+    cfg_dump(&train_config_table, &plain, out);
+}
+
+static void train_config_quote(struct span text, struct buf *out)
+{
+    buf_char(out, '"');
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else if (c < 0x20)
+            buf_printf(out, "\\x%02x", c);
+        else
+            buf_char(out, (char)c);
+    }
+    buf_char(out, '"');
+}
+
+// A tree in flow style; its depth is bounded by the reader (YAMLDOC_MAX_DEPTH).
+static void train_config_tree(const struct yamldoc_node *node, struct buf *out)
+{
+    switch (node->kind) {
+    case YAMLDOC_NULL:
+        buf_text(out, "null");
+        break;
+    case YAMLDOC_SCALAR:
+        if (node->quoted)
+            train_config_quote(node->text, out);
+        else
+            buf_span(out, node->text);
+        break;
+    case YAMLDOC_LIST:
+    case YAMLDOC_MAP:
+        buf_char(out, node->kind == YAMLDOC_LIST ? '[' : '{');
+        for (size_t i = 0; i < node->count; i++) {
+            if (i > 0)
+                buf_text(out, ", ");
+            if (node->kind == YAMLDOC_MAP) {
+                train_config_tree(node->keys[i], out);
+                buf_text(out, ": ");
+            }
+            train_config_tree(node->items[i], out);
+        }
+        buf_char(out, node->kind == YAMLDOC_LIST ? ']' : '}');
+        break;
+    }
+}
+
+void train_config_yaml(const struct train_config *config, struct buf *out)
+{
+    cfg_dump(&train_config_table, config, out);
+    if (config->features == NULL)
+        return;
+    buf_text(out, "features: ");
+    train_config_tree(config->features, out);
+    buf_char(out, '\n');
+}

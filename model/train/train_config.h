@@ -1,0 +1,41 @@
+// What `ctr train` is told: one struct from train_config.def, loaded by base/cfg.
+#pragma once
+
+#include "base/cfg.h"
+#include "model/train/loss.h"
+
+enum { TRAIN_CONFIG_BASE, TRAIN_CONFIG_TEACHER, TRAIN_CONFIG_CLID };      // method
+enum { TRAIN_CONFIG_NDCG_NEAR, TRAIN_CONFIG_NDCG, TRAIN_CONFIG_LOGLOSS }; // train.keep
+
+#define CFG(field, kind, key, fallback, min, max, choices, help)                                   \
+    CFG_FIELD(field, kind, key, fallback, min, max, choices, help)
+struct train_config {
+#include "model/train/train_config.def"
+};
+#undef CFG
+
+extern const struct cfg_table train_config_table;
+
+struct train_config_source {
+    const char *file;        // CONFIG.yaml
+    const char *const *sets; // --set key=value
+    size_t set_count;
+};
+
+// Loads and checks what rows alone cannot (a training file, the number of layers), and makes the
+// data paths absolute: relative ones start at the folder of `file`. *ret_doc holds the `features`
+// tree; the caller frees both, the document after the configuration. On failure both are empty and
+// may be freed all the same.
+MUST_USE enum status train_config_load(const struct train_config_source *source,
+                                       struct train_config *ret_config, struct yamldoc **ret_doc,
+                                       struct diag *reterr);
+void train_config_fini(struct train_config *config);
+
+double train_config_alpha(const struct train_config *config); // 1/(1+r)
+// The learning rate of an epoch (from 0).
+double train_config_lr(const struct train_config *config, uint64_t epoch);
+// The options that decide the result as YAML: without paths, threads and minutes. Goes into the
+// checkpoint's lineage and tells whether a saved state belongs to this configuration.
+void train_config_identity(const struct train_config *config, struct buf *out);
+// All of it as YAML that loads back to the same: the run folder's config.yaml.
+void train_config_yaml(const struct train_config *config, struct buf *out);
