@@ -6,6 +6,7 @@
 // are which.
 #pragma once
 
+#include "base/span.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -21,8 +22,10 @@ struct dataset {
     const uint64_t *qid;    // (lists + 1) offsets into qid_text
     uint64_t
         content_hash; // hash64 of the parsed content: same data, same number, whatever the file
-    uint64_t skipped_lines; // with --skip-bad
-    void *mapping;          // owner's business
+    uint64_t skipped_lines;  // with --skip-bad
+    char first_skipped[640]; // "file:line: what" of the first of them; ""
+    char cache_note[256];    // why the cache at cache_path was not used and is written anew; ""
+    void *mapping;           // owner's business
     size_t mapping_bytes;
 };
 
@@ -36,7 +39,11 @@ struct dataset_options {
     void *progress_context;
 };
 
-// LETOR text, plain or gzip. Errors are file:line.
+// LETOR text, plain or gzip. Errors are file:line. A cache that is stale (size or time of the file,
+// other columns, more lines skipped than allowed), damaged or foreign is ignored and replaced;
+// processes that do so at once do not disturb each other. A file that changes while it is read, or
+// holds no document, is an error. Nothing but names, grades and the offsets is held in memory while
+// a cache is written.
 MUST_USE enum status dataset_open(const char *path, const struct dataset_options *options,
                                   struct dataset *ret_dataset, struct diag *reterr);
 void dataset_close(struct dataset *dataset);
