@@ -1,0 +1,27 @@
+// What happens at the end of an epoch: evaluate on validation, write the candidate, tell the
+// history; and at the end of the stage: the winner becomes STAGE.safetensors.
+#pragma once
+
+#include "model/train/state.h"
+#include "model/train/trainer.h"
+
+struct epochs {
+    const struct trainer_task *task;
+    char *folder;  // of candidates: RUN/kept
+    float *golden; // (golden_rows, row_width) raw rows that go into every checkpoint
+    size_t golden_rows;
+    uint32_t
+        dropped[KEEP_MAX + 1]; // candidates that are over, to be removed once the state is saved
+    size_t dropped_count;
+};
+
+MUST_USE enum status epochs_init(struct epochs *epochs, const struct trainer_task *task,
+                                 struct diag *reterr);
+void epochs_fini(struct epochs *epochs);
+// After the last step of state->epoch; updates state->keep.
+MUST_USE enum status epochs_close(struct epochs *epochs, struct net_train *net, struct state *state,
+                                  struct diag *reterr);
+MUST_USE enum status epochs_drop(struct epochs *epochs, struct diag *reterr);
+// Copies the winner's checkpoint to RUN/STAGE.safetensors.
+MUST_USE enum status epochs_finish(struct epochs *epochs, const struct keep *keep,
+                                   struct diag *reterr);

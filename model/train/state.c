@@ -1,0 +1,202 @@
+#include "model/train/state.h"
+
+#include "base/file.h"
+#include "model/safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char state_format[] = "ctr-state-1";
+
+enum {
+    STATE_MAX_BYTES = INT32_MAX,
+    STATE_INTEGERS = 6,             // epoch, step, adam's t, history bytes, last better epoch, rule
+    STATE_NUMBERS = STATE_SUMS + 2, // sums, top NDCG, lowest LogLoss
+    STATE_MAX_TENSORS = 2 * PARAM_MAX + 8,
+};
+
+// The tensors of a state, pointing into net, adam and the number blocks.
+struct state_tensors {
+    struct safetensors_tensor items[STATE_MAX_TENSORS];
+    char names[2 * PARAM_MAX][PARAM_NAME + 8];
+    size_t count, names_used;
+    uint64_t integers[STATE_INTEGERS + KEEP_MAX];
+    double numbers[STATE_NUMBERS + 2 * KEEP_MAX];
+};
+
+static void state_add(struct state_tensors *tensors, const char *name, enum safetensors_dtype dtype,
+                      size_t rows, size_t columns, const void *data)
+{
+    tensors->items[tensors->count++] = (struct safetensors_tensor){
+        .name = name, .dtype = dtype, .rank = 2, .shape = {rows, columns}, .data = data};
+}
+
+static void state_add_set(struct state_tensors *tensors, const char *prefix,
+                          const struct param_set *set, const float *values)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        const struct param_view *view = &set->views[i];
+        char *name = tensors->names[tensors->names_used++];
+        snprintf(name, sizeof(tensors->names[0]), "%s.%s", prefix, view->name);
+        state_add(tensors, name, SAFETENSORS_F32, view->rows, view->columns, values + view->offset);
+    }
+}
+
+static void state_add_all(struct state_tensors *tensors, const struct state *state)
+{
+    const struct param_set *params = net_train_params(state->net);
+    state_add_set(tensors, "param", params, net_train_values(state->net));
+    state_add_set(tensors, "stat", net_train_stats(state->net), net_train_stat_values(state->net));
+    state_add(tensors, "adam.m", SAFETENSORS_F32, 1, params->floats, state->adam->m);
+    state_add(tensors, "adam.v", SAFETENSORS_F32, 1, params->floats, state->adam->v);
+    state_add(tensors, "progress.integers", SAFETENSORS_U64, 1,
+              sizeof(tensors->integers) / sizeof(uint64_t), tensors->integers);
+    state_add(tensors, "progress.numbers", SAFETENSORS_F64, 1,
+              sizeof(tensors->numbers) / sizeof(double), tensors->numbers);
+}
+
+static void state_pack(const struct state *state, struct state_tensors *tensors)
+{
+    const uint64_t integers[STATE_INTEGERS] = {state->epoch,
+                                               state->step,
+                                               state->adam->t,
+                                               state->history_bytes,
+                                               state->keep.last_better,
+                                               state->keep.count};
+    memcpy(tensors->integers, integers, sizeof(integers));
+    memcpy(tensors->numbers, state->sums, sizeof(state->sums));
+    tensors->numbers[STATE_SUMS] = state->keep.top_ndcg;
+    tensors->numbers[STATE_SUMS + 1] = state->keep.low_logloss;
+    for (size_t i = 0; i < state->keep.count; i++) {
+        tensors->integers[STATE_INTEGERS + i] = state->keep.best[i].epoch;
+        tensors->numbers[STATE_NUMBERS + 2 * i] = state->keep.best[i].ndcg;
+        tensors->numbers[STATE_NUMBERS + 2 * i + 1] = state->keep.best[i].logloss;
+    }
+}
+
+MUST_USE static enum status state_unpack(const struct state_tensors *tensors, struct state *state,
+                                         struct diag *reterr)
+{
+    const uint64_t *integers = tensors->integers;
+    const double *numbers = tensors->numbers;
+    if (integers[0] > UINT32_MAX || integers[1] > UINT32_MAX || integers[4] > UINT32_MAX ||
+        integers[5] > KEEP_MAX)
+        return diag_set(reterr, STATUS_CORRUPT, "the saved progress is out of range");
+    state->epoch = (uint32_t)integers[0];
+    state->step = (uint32_t)integers[1];
+    state->adam->t = integers[2];
+    state->history_bytes = integers[3];
+    state->keep.last_better = (uint32_t)integers[4];
+    state->keep.count = (size_t)integers[5];
+    memcpy(state->sums, numbers, sizeof(state->sums));
+    state->keep.top_ndcg = numbers[STATE_SUMS];
+    state->keep.low_logloss = numbers[STATE_SUMS + 1];
+    for (size_t i = 0; i < state->keep.count; i++)
+        state->keep.best[i] =
+            (struct keep_epoch){(uint32_t)integers[STATE_INTEGERS + i],
+                                numbers[STATE_NUMBERS + 2 * i], numbers[STATE_NUMBERS + 2 * i + 1]};
+    return STATUS_OK;
+}
+
+enum status state_save(const char *path, const struct state *state, struct diag *reterr)
+{
+    struct state_tensors *tensors = calloc(1, sizeof(*tensors));
+    if (tensors == NULL)
+        return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
+    state_pack(state, tensors);
+    state_add_all(tensors, state);
+    char hash[17];
+    snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)state->data_hash);
+    const struct safetensors_note notes[] = {{"format", state_format},
+                                             {"stage", state->stage},
+                                             {"identity", state->identity},
+                                             {"data", hash}};
+    enum status code = safetensors_write(path, tensors->items, tensors->count, notes,
+                                         sizeof(notes) / sizeof(*notes), reterr);
+    free(tensors);
+    return code;
+}
+
+struct state_file {
+    struct file_bytes bytes;
+    struct safetensors tensors;
+};
+
+static void state_close(struct state_file *file)
+{
+    safetensors_fini(&file->tensors);
+    file_free(&file->bytes);
+}
+
+MUST_USE static enum status state_open(const char *path, struct state_file *file,
+                                       struct diag *reterr)
+{
+    memset(file, 0, sizeof(*file));
+    TRY(file_read(path, STATE_MAX_BYTES, 0, &file->bytes, reterr));
+    enum status code =
+        safetensors_parse(file->bytes.data, file->bytes.size, &file->tensors, reterr);
+    const char *format = code == STATUS_OK ? safetensors_note(&file->tensors, "format") : NULL;
+    if (code == STATUS_OK && (format == NULL || strcmp(format, state_format) != 0)) {
+        safetensors_fini(&file->tensors);
+        code = diag_set(reterr, STATUS_CORRUPT, "is not a training state (%s)", state_format);
+    }
+    if (code != STATUS_OK) {
+        diag_in_file(reterr, path);
+        file_free(&file->bytes);
+    }
+    return code;
+}
+
+enum status state_stage(const char *path, const char *identity, uint64_t data_hash,
+                        char **ret_stage, struct diag *reterr)
+{
+    struct state_file file;
+    TRY(state_open(path, &file, reterr));
+    const char *saved = safetensors_note(&file.tensors, "identity");
+    const char *stage = safetensors_note(&file.tensors, "stage");
+    const char *data = safetensors_note(&file.tensors, "data");
+    char hash[17];
+    snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)data_hash);
+    enum status code = STATUS_OK;
+    if (saved == NULL || stage == NULL || data == NULL)
+        code = diag_set(reterr, STATUS_CORRUPT, "lacks what a training state has");
+    else if (strcmp(saved, identity) != 0)
+        code = diag_set(reterr, STATUS_CONFIG,
+                        "was made with another configuration: resume with the same one, or "
+                        "train into another folder");
+    else if (strcmp(data, hash) != 0)
+        code = diag_set(reterr, STATUS_CONFIG, "was made with other training or validation data");
+    if (code == STATUS_OK && (*ret_stage = strdup(stage)) == NULL)
+        code = diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    diag_in_file(reterr, path);
+    state_close(&file);
+    return code;
+}
+
+enum status state_load(const char *path, struct state *state, struct diag *reterr)
+{
+    struct state_file file;
+    TRY(state_open(path, &file, reterr));
+    struct state_tensors *tensors = calloc(1, sizeof(*tensors));
+    enum status code =
+        tensors == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
+    if (tensors != NULL)
+        state_add_all(tensors, state);
+    // The items point to where the content belongs: read the same list that is written.
+    for (size_t i = 0; code == STATUS_OK && i < tensors->count; i++) {
+        struct safetensors_tensor *want = &tensors->items[i];
+        const struct safetensors_tensor *have;
+        code = safetensors_need(&file.tensors, want->name, want->dtype, want->rank, want->shape,
+                                &have, reterr);
+        if (code == STATUS_OK)
+            memcpy((void *)(uintptr_t)want->data, have->data, safetensors_bytes(have));
+    }
+    if (code == STATUS_OK)
+        code = state_unpack(tensors, state, reterr);
+    if (code != STATUS_OK)
+        diag_in_file(reterr, path);
+    free(tensors);
+    state_close(&file);
+    return code;
+}

@@ -1,0 +1,37 @@
+// state.safetensors of a run: all that --resume needs to go on as if nothing had happened (design
+// 7, ctr-state-1).
+//
+// Parameters, running statistics, Adam's moments, the place in the epoch, the sums of the epoch so
+// far, the candidates of `keep`, and the length of history.jsonl. Random numbers have no state:
+// they are counters.
+#pragma once
+
+#include "model/train/adam.h"
+#include "model/train/keep.h"
+#include "model/train/net_train.h"
+
+#include <stdint.h>
+
+enum { STATE_SUMS = 4 };
+
+struct state {
+    const char *stage;       // "teacher" or "student"
+    const char *identity;    // train_config_identity of the run
+    uint64_t data_hash;      // of training and validation data
+    uint32_t epoch, step;    // the next minibatch is `step` of `epoch` (both from 0)
+    double sums[STATE_SUMS]; // of the epoch: loss, PointCE, distillation, documents
+    uint64_t history_bytes;
+    struct keep keep;
+    struct net_train *net; // what is saved, and filled on loading
+    struct adam *adam;
+};
+
+// Replaces the file: the old state or the new one, never a part.
+MUST_USE enum status state_save(const char *path, const struct state *state, struct diag *reterr);
+
+// Which stage a saved run is in: *ret_stage is allocated, the caller frees. STATUS_NOT_FOUND
+// without a file; STATUS_CONFIG if it belongs to another configuration or other data.
+MUST_USE enum status state_stage(const char *path, const char *identity, uint64_t data_hash,
+                                 char **ret_stage, struct diag *reterr);
+// Fills everything but stage, identity and data_hash, and the memory of net and adam.
+MUST_USE enum status state_load(const char *path, struct state *state, struct diag *reterr);

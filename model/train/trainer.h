@@ -1,0 +1,38 @@
+// The training of one tower: the straight line of the house (design 1).
+//
+//   read -> featurise -> forward -> loss -> backward -> update -> (evaluate -> checkpoint)
+//
+// Deterministic: the result depends on configuration and data, not on threads, time or
+// interruptions.
+#pragma once
+
+#include "model/train/history.h"
+#include "model/train/scoreset.h"
+#include "model/train/train_config.h"
+
+#include <stdbool.h>
+
+struct trainer_task {
+    const struct train_config *config;
+    const char *identity; // of the configuration
+    const char *stage;    // "teacher" or "student": the name of the result, STAGE.safetensors
+    enum checkpoint_role role;
+    const struct schema *schema;
+    const struct dataset *train;
+    const uint32_t *lists; // (list_count) of `train` to learn from
+    size_t list_count;
+    struct scoreset *valid;
+    uint64_t data_hash;
+    const float *teacher;       // (train->docs) logits of the teacher, or NULL
+    const char *teacher_sha256; // for the lineage, or NULL
+    enum loss_method loss;
+    const struct kernels *kernels;
+    struct team *team;
+    struct history *history;
+    const char *folder; // of the run
+    bool resume;        // go on from folder/state.safetensors, which is of this stage
+};
+
+// Trains until the epochs or the patience are over and leaves folder/STAGE.safetensors.
+
+MUST_USE enum status trainer_run(const struct trainer_task *task, struct diag *reterr);
