@@ -124,3 +124,14 @@ const char *num_bytes_text(uint64_t bytes, char *text, size_t size)
     snprintf(text, size, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value, units[unit]);
     return text;
 }
+
+const char *num_double_text(double value, char text[NUM_DOUBLE_TEXT])
+{
+    // 17 digits always read back; the loop ends there at the latest. A NaN equals nothing.
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, NUM_DOUBLE_TEXT, "%.*g", digits, value);
+        if (isnan(value) || strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
