@@ -17,7 +17,12 @@
 
 enum checkpoint_role { CHECKPOINT_STUDENT, CHECKPOINT_TEACHER };
 
-enum { CHECKPOINT_MAX_LAYERS = 16, CHECKPOINT_MAX_WIDTH = 65536, CHECKPOINT_GOLDEN_ROWS = 8 };
+enum {
+    CHECKPOINT_MAX_LAYERS = 16,
+    CHECKPOINT_MAX_WIDTH = 65536,
+    CHECKPOINT_GOLDEN_ROWS = 8, // at most, and at least one
+    CHECKPOINT_MAX_BYTES = 1 << 30,
+};
 
 struct checkpoint_layer {
     const float *weight; // (out, in)
@@ -51,6 +56,18 @@ MUST_USE enum status checkpoint_load(const char *path, struct checkpoint *ret_ch
 MUST_USE enum status checkpoint_parse(struct file_bytes *bytes, const char *name,
                                       struct checkpoint *ret_checkpoint, struct diag *reterr);
 void checkpoint_fini(struct checkpoint *checkpoint);
+
+// The law that every checkpoint obeys, read or to be written, each broken one with its own words:
+// layers chain from the schema's columns to one logit, a student has nothing privileged. Looks at
+// shapes only.
+MUST_USE enum status checkpoint_check_shape(const struct checkpoint *checkpoint,
+                                            struct diag *reterr);
+// Weights, golden rows and golden logits are finite; raw golden values are in the range of
+// proto/row.h.
+MUST_USE enum status checkpoint_check_numbers(const struct checkpoint *checkpoint,
+                                              struct diag *reterr);
+const char *checkpoint_format(enum checkpoint_role role); // "ctr-student-1"
+const char *checkpoint_role_text(enum checkpoint_role role);
 
 // Writes role, schema, calibration, layers, golden rows and lineage; all or nothing. Equal input,
 // equal bytes.

@@ -18,7 +18,7 @@
 
 enum {
     SAFETENSORS_MAX_HEADER = 16 << 20,
-    SAFETENSORS_MAX_TENSORS = 1024, // with pads
+    SAFETENSORS_MAX_TENSORS = 16384, // with pads
     SAFETENSORS_MAX_RANK = 4,
     SAFETENSORS_ALIGN = 64,
     SAFETENSORS_LENGTH = 8, // bytes of the length before the header

@@ -17,6 +17,9 @@ struct scorer {
 // bit for bit, with the scalar and the chosen kernels (warm-up and self-test in one).
 MUST_USE enum status scorer_load(const char *path, const struct kernels *kernels,
                                  struct scorer *ret_scorer, struct diag *reterr);
+// The same from a checkpoint in memory, which it takes over on success only.
+MUST_USE enum status scorer_take(struct checkpoint *checkpoint, const struct kernels *kernels,
+                                 struct scorer *ret_scorer, struct diag *reterr);
 void scorer_fini(struct scorer *scorer);
 
 // Raw blocks -> logit (n). `shared` may be NULL when shared_width is 0. Memory from the arena; the
