@@ -20,7 +20,7 @@ enum cfg_kind {
     CFG_BOOL,   // bool
     CFG_I64,    // int64_t, with optional suffix k, m, g (powers of 1024) where help says bytes
     CFG_DOUBLE, // double
-    CFG_TEXT,   // char *, owned by the config; "" when empty
+    CFG_TEXT,   // char *, owned by the config; "" when empty; printable UTF-8 on one line
     CFG_CHOICE, // int, index into `choices` ("a|b|c")
     CFG_INTS,   // struct cfg_ints: "[1, 3, 11-15]", ascending ranges are expanded
     CFG_TREE,   // const struct yamldoc_node *: left to somebody else to read; YAML file only
@@ -35,7 +35,7 @@ struct cfg_option {
     const char *key; // dotted: "train.batch"
     enum cfg_kind kind;
     size_t offset;        // of the field in the struct
-    const char *fallback; // default, as text; parsed by the same parser
+    const char *fallback; // default, as text; parsed by the same parser; unused for CFG_TREE
     double min, max;      // inclusive, of numbers and of items of CFG_INTS
     const char *choices;
     const char *help; // one line; the unit stands in it
