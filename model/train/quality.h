@@ -1,7 +1,8 @@
 // How good scores are: ranking and calibration (spec/algorithm.md 7).
 //
-// Nothing depends on the order of the input. Ranking compares raw logits; calibration uses p in
-// double. Undefined values are NaN, with the number of lists left out.
+// Ranking compares raw logits; calibration uses p in double. The results are the same bits for any
+// order of the lists and of the documents in a list. Undefined values are NaN (null in JSON), with
+// the number of lists or groups left out. Lists without documents do not exist here.
 #pragma once
 
 #include "base/status.h"
@@ -10,13 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { QUALITY_VALUES = 12 };
+
 struct quality_input {
     size_t lists, docs;
-    const uint64_t *offset; // (lists + 1)
+    const uint64_t *offset; // (lists + 1), from 0 to docs
     const float *logit;     // (docs)
-    const double *p;        // (docs) calibrated probability
-    const float *grade;     // (docs); label is grade > 0
-    const uint32_t *group;  // (docs) user of GAUC, any numbers; NULL: by list
+    // (docs) calibrated probability inside (0, 1): LogLoss, slope and intercept are then of p.
+    // NULL: uncalibrated, p = sigma(logit), and LogLoss, slope and intercept come from the logits.
+    const double *p;
+    const float *grade;    // (docs) 0..512; a click is grade > 0
+    const uint32_t *group; // (docs) user of GAUC, any numbers; NULL: by list
 };
 
 struct quality {
@@ -28,11 +33,13 @@ struct quality {
     double logloss, ece_list, ece_10, ece_100, pcoc, brier, normalised_entropy, slope, intercept;
 };
 
-// STATUS_NOT_FINITE names list and document of a score that is not finite; STATUS_NO_MEMORY.
+// STATUS_NOT_FINITE or STATUS_INVALID name list and document (from 1) of a logit that is not
+// finite, a p outside (0, 1), a grade outside its range; STATUS_NO_MEMORY.
 MUST_USE enum status quality_measure(const struct quality_input *input, struct quality *ret_quality,
                                      struct diag *reterr);
+// Counts and values by name. The caller frees.
 struct json_value *quality_to_json(const struct quality *quality);
-// Rows "name value" for a table; the one list of the measures' names. Returns the count; *ret_names
-// of static storage.
+// The one list of the measures' names, for tables: values[i] belongs to (*ret_names)[i], static
+// storage. Returns the count, at most QUALITY_VALUES.
 size_t quality_values(const struct quality *quality, const char *const **ret_names,
-                      double values[16]);
+                      double values[QUALITY_VALUES]);
