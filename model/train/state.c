@@ -174,6 +174,22 @@ enum status state_stage(const char *path, const char *identity, uint64_t data_ha
     return code;
 }
 
+enum status state_history_bytes(const char *path, uint64_t *ret_bytes, struct diag *reterr)
+{
+    struct state_file file;
+    TRY(state_open(path, &file, reterr));
+    const size_t shape[] = {1, STATE_INTEGERS + KEEP_MAX};
+    const struct safetensors_tensor *integers;
+    enum status code = safetensors_need(&file.tensors, "progress.integers", SAFETENSORS_U64, 2,
+                                        shape, &integers, reterr);
+    if (code == STATUS_OK)
+        memcpy(ret_bytes, (const uint64_t *)integers->data + 3, sizeof(*ret_bytes));
+    else
+        diag_in_file(reterr, path);
+    state_close(&file);
+    return code;
+}
+
 enum status state_load(const char *path, struct state *state, struct diag *reterr)
 {
     struct state_file file;

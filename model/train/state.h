@@ -33,5 +33,8 @@ MUST_USE enum status state_save(const char *path, const struct state *state, str
 // without a file; STATUS_CONFIG if it belongs to another configuration or other data.
 MUST_USE enum status state_stage(const char *path, const char *identity, uint64_t data_hash,
                                  char **ret_stage, struct diag *reterr);
+// How long history.jsonl was when the state was saved.
+MUST_USE enum status state_history_bytes(const char *path, uint64_t *ret_bytes,
+                                         struct diag *reterr);
 // Fills everything but stage, identity and data_hash, and the memory of net and adam.
 MUST_USE enum status state_load(const char *path, struct state *state, struct diag *reterr);

@@ -1,0 +1,59 @@
+#include "model/train/measure.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum { MEASURE_WIDTH = 16 };
+
+enum status measure_add(struct measure_table *table, const char *name, struct scoreset *set,
+                        const struct scorer *scorer, struct team *team, struct diag *reterr)
+{
+    assert(table->count < MEASURE_MAX);
+    struct quality quality;
+    TRY(scoreset_score(set, scorer, team, reterr));
+    TRY(scoreset_quality(set, &scorer->checkpoint.calibrate, &quality, reterr));
+    table->columns[table->count].name = name;
+    table->columns[table->count].quality = quality;
+    table->count++;
+    return STATUS_OK;
+}
+
+static void measure_counts(const struct measure_table *table, FILE *out)
+{
+    static const char *const names[] = {"lists", "docs", "clicks", "ndcg left out",
+                                        "gauc left out"};
+    for (size_t row = 0; row < sizeof(names) / sizeof(*names); row++) {
+        fprintf(out, "%-20s", names[row]);
+        for (size_t i = 0; i < table->count; i++) {
+            const struct quality *q = &table->columns[i].quality;
+            const size_t values[] = {q->lists, q->docs, q->clicks, q->ndcg_left_out,
+                                     q->gauc_left_out};
+            fprintf(out, "%*zu", MEASURE_WIDTH, values[row]);
+        }
+        fputc('\n', out);
+    }
+}
+
+void measure_print(const struct measure_table *table, FILE *out)
+{
+    double values[MEASURE_MAX][16];
+    const char *const *names = NULL;
+    size_t rows = 0;
+    fprintf(out, "%-20s", "");
+    for (size_t i = 0; i < table->count; i++) {
+        fprintf(out, "%*s", MEASURE_WIDTH, table->columns[i].name);
+        rows = quality_values(&table->columns[i].quality, &names, values[i]);
+    }
+    fputc('\n', out);
+    measure_counts(table, out);
+    for (size_t row = 0; row < rows; row++) {
+        fprintf(out, "%-20s", names[row]);
+        for (size_t i = 0; i < table->count; i++) {
+            if (isnan(values[i][row]))
+                fprintf(out, "%*s", MEASURE_WIDTH, "-");
+            else
+                fprintf(out, "%*.6f", MEASURE_WIDTH, values[i][row]);
+        }
+        fputc('\n', out);
+    }
+}

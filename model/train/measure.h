@@ -1,0 +1,23 @@
+// Measures side by side, for people (a table) and for programs (JSON).
+#pragma once
+
+#include "model/train/scoreset.h"
+
+#include <stdio.h>
+
+enum { MEASURE_MAX = 8 };
+
+struct measure_table {
+    struct {
+        const char *name; // borrowed
+        struct quality quality;
+    } columns[MEASURE_MAX];
+    size_t count;
+};
+
+// Scores the set and adds a column.
+MUST_USE enum status measure_add(struct measure_table *table, const char *name,
+                                 struct scoreset *set, const struct scorer *scorer,
+                                 struct team *team, struct diag *reterr);
+// One row a measure; "-" where it is undefined.
+void measure_print(const struct measure_table *table, FILE *out);

@@ -1,0 +1,272 @@
+#include "model/train/run.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "model/kernels/blas.h"
+#include "model/train/measure.h"
+#include "model/train/state.h"
+#include "model/train/traindata.h"
+#include "model/train/trainer.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RUN_MAX_TEXT = 4 << 20 };
+
+struct run {
+    const struct train_config *config;
+    const char *folder;
+    bool resume;
+    struct buf identity;
+    struct traindata data;
+    const struct kernels *kernels;
+    struct team *team;
+    struct history history;
+    char *state_path, *teacher_path, *student_path;
+    char *saved_stage; // of the state that is resumed, or NULL
+    float *teacher_logit;
+    char teacher_sha256[DIGEST_HEX + 1];
+};
+
+static char *run_path(const struct run *run, const char *name)
+{
+    return file_join(run->folder, name);
+}
+
+// The folder is made, or shown to hold nothing that would be overwritten.
+MUST_USE static enum status run_claim(struct run *run, struct diag *reterr)
+{
+    TRY(file_make_folder(run->folder, reterr));
+    run->state_path = run_path(run, "state.safetensors");
+    run->student_path = run_path(run, "student.safetensors");
+    run->teacher_path = run->config->teacher[0] == '\0' ? run_path(run, "teacher.safetensors")
+                                                        : strdup(run->config->teacher);
+    if (run->state_path == NULL || run->student_path == NULL || run->teacher_path == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    if (!run->resume && file_exists(run->state_path))
+        return diag_at_line(reterr, STATUS_USAGE, run->folder, 0, 0,
+                            "holds a run already: go on with --resume, or name another folder");
+    return STATUS_OK;
+}
+
+MUST_USE static enum status run_write_config(const struct run *run, struct diag *reterr)
+{
+    struct buf text;
+    buf_init(&text, RUN_MAX_TEXT);
+    train_config_yaml(run->config, &text);
+    char *path = run_path(run, "config.yaml");
+    enum status code = path == NULL ? STATUS_NO_MEMORY : buf_status(&text);
+    if (code == STATUS_OK)
+        code = file_write_atomic(path, text.data, text.size, reterr);
+    else
+        diag_set(reterr, code, "cannot write the configuration");
+    free(path);
+    buf_fini(&text);
+    return code;
+}
+
+// The first line tells what repeatability depends on besides configuration and data.
+MUST_USE static enum status run_begin_history(struct run *run, struct diag *reterr)
+{
+    struct json_value *line = json_value_new_map();
+    json_value_set_text(line, "openblas", blas_version());
+    json_value_set_text(line, "openblas_core", blas_core_name());
+    json_value_set_text(line, "kernels", run->kernels->name);
+    json_value_set_text(line, "configuration", buf_view(&run->identity).data);
+    return history_write(&run->history, line, reterr);
+}
+
+// Opens history.jsonl at the length that the saved state knows of, or anew.
+MUST_USE static enum status run_open_history(struct run *run, struct diag *reterr)
+{
+    uint64_t keep = 0;
+    if (run->saved_stage != NULL)
+        TRY(state_history_bytes(run->state_path, &keep, reterr));
+    char *path = run_path(run, "history.jsonl");
+    if (path == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    enum status code = history_open(path, keep, &run->history, reterr);
+    free(path);
+    if (code == STATUS_OK && run->saved_stage == NULL)
+        code = run_begin_history(run, reterr);
+    return code;
+}
+
+MUST_USE static enum status run_open(struct run *run, struct diag *reterr)
+{
+    TRY(run_claim(run, reterr));
+    TRY(kernels_choose("auto", &run->kernels, reterr));
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned threads = run->config->train_threads > 0 ? (unsigned)run->config->train_threads
+                       : cores > 0                    ? (unsigned)cores
+                                                      : 1;
+    run->team = team_start(threads);
+    if (run->team == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "cannot start %u threads", threads);
+    train_config_identity(run->config, &run->identity);
+    if (buf_status(&run->identity) != STATUS_OK)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    TRY(traindata_open(run->config, run->folder, &run->data, reterr));
+    if (run->resume && file_exists(run->state_path))
+        TRY(state_stage(run->state_path, buf_view(&run->identity).data, run->data.hash,
+                        &run->saved_stage, reterr));
+    TRY(run_write_config(run, reterr));
+    return run_open_history(run, reterr);
+}
+
+MUST_USE static enum status run_stage(struct run *run, const char *stage, struct diag *reterr)
+{
+    bool teacher = strcmp(stage, "teacher") == 0;
+    bool distil = !teacher && run->config->method == TRAIN_CONFIG_CLID;
+    struct trainer_task task = {
+        .config = run->config,
+        .identity = buf_view(&run->identity).data,
+        .stage = stage,
+        .role = teacher ? CHECKPOINT_TEACHER : CHECKPOINT_STUDENT,
+        .schema = teacher ? &run->data.teacher : &run->data.student,
+        .train = &run->data.train,
+        .lists = run->data.lists,
+        .list_count = run->data.list_count,
+        .valid = &run->data.valid_set,
+        .data_hash = run->data.hash,
+        .teacher = distil ? run->teacher_logit : NULL,
+        .teacher_sha256 = distil ? run->teacher_sha256 : NULL,
+        .loss = distil ? LOSS_CLID : LOSS_BASE,
+        .kernels = run->kernels,
+        .team = run->team,
+        .history = &run->history,
+        .folder = run->folder,
+        .resume = run->saved_stage != NULL && strcmp(run->saved_stage, stage) == 0,
+    };
+    LOG_EVENT(LOG_INFO, "stage", LOG_S("stage", stage), LOG_I("lists", task.list_count),
+              LOG_I("features", task.schema->row_width));
+    return trainer_run(&task, reterr);
+}
+
+// The frozen teacher's logit of every training document, by the serving form.
+MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
+{
+    struct scorer scorer;
+    struct scoreset set = {0};
+    TRY(scorer_load(run->teacher_path, run->kernels, &scorer, reterr));
+    enum status code = STATUS_OK;
+    if (scorer.checkpoint.role != CHECKPOINT_TEACHER)
+        code = diag_at_line(reterr, STATUS_CONFIG, run->teacher_path, 0, 0,
+                            "is a student, not a teacher");
+    if (code == STATUS_OK)
+        code = scoreset_init(&set, &run->data.train, NULL, 0, reterr);
+    if (code == STATUS_OK)
+        code = scoreset_score(&set, &scorer, run->team, reterr);
+    if (code == STATUS_OK) {
+        memcpy(run->teacher_sha256, scorer.checkpoint.sha256, sizeof(run->teacher_sha256));
+        run->teacher_logit = set.logit;
+        set.logit = NULL;
+    }
+    scoreset_fini(&set);
+    scorer_fini(&scorer);
+    return code;
+}
+
+// Teacher, then student, from where a saved state says the run is.
+MUST_USE static enum status run_stages(struct run *run, struct diag *reterr)
+{
+    int method = run->config->method;
+    bool at_student = run->saved_stage != NULL && strcmp(run->saved_stage, "student") == 0;
+    bool own_teacher = method != TRAIN_CONFIG_BASE && run->config->teacher[0] == '\0';
+    if (own_teacher && !at_student)
+        TRY(run_stage(run, "teacher", reterr));
+    if (method == TRAIN_CONFIG_TEACHER)
+        return STATUS_OK;
+    if (method == TRAIN_CONFIG_CLID)
+        TRY(run_teach(run, reterr));
+    return run_stage(run, "student", reterr);
+}
+
+// The candidates of both stages are over once the results stand beside them.
+MUST_USE static enum status run_clean(const struct run *run, struct diag *reterr)
+{
+    char *folder = run_path(run, "kept");
+    DIR *stream = folder == NULL ? NULL : opendir(folder);
+    enum status code = STATUS_OK;
+    for (struct dirent *entry; code == STATUS_OK && stream != NULL && (entry = readdir(stream));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        char *path = file_join(folder, entry->d_name);
+        code = path == NULL ? STATUS_NO_MEMORY : file_remove(path, reterr);
+        free(path);
+    }
+    if (stream != NULL)
+        closedir(stream);
+    if (folder != NULL && rmdir(folder) != 0 && errno != ENOENT && code == STATUS_OK)
+        code = diag_errno(reterr, folder, "cannot remove");
+    free(folder);
+    return code;
+}
+
+// The table of measures that ends a run: each model on validation, and on the test file if there is
+// one.
+MUST_USE static enum status run_report(const struct run *run, struct diag *reterr)
+{
+    const struct traindata *data = &run->data;
+    struct scoreset test = {0};
+    struct measure_table table = {0};
+    enum status code = STATUS_OK;
+    if (data->has_test)
+        code = scoreset_init(&test, &data->test, NULL, 0, reterr);
+    const char *const paths[] = {
+        run->config->method == TRAIN_CONFIG_BASE ? NULL : run->teacher_path,
+        run->config->method == TRAIN_CONFIG_TEACHER ? NULL : run->student_path};
+    static const char *const names[][2] = {{"teacher, valid", "teacher, test"},
+                                           {"student, valid", "student, test"}};
+    for (size_t i = 0; i < 2 && code == STATUS_OK; i++) {
+        struct scorer scorer;
+        if (paths[i] == NULL)
+            continue;
+        code = scorer_load(paths[i], run->kernels, &scorer, reterr);
+        if (code != STATUS_OK)
+            break;
+        struct scoreset valid = data->valid_set;
+        code = measure_add(&table, names[i][0], &valid, &scorer, run->team, reterr);
+        if (code == STATUS_OK && data->has_test)
+            code = measure_add(&table, names[i][1], &test, &scorer, run->team, reterr);
+        scorer_fini(&scorer);
+    }
+    scoreset_fini(&test);
+    if (code == STATUS_OK)
+        measure_print(&table, stdout);
+    return code;
+}
+
+static void run_close(struct run *run)
+{
+    history_close(&run->history);
+    traindata_close(&run->data);
+    if (run->team != NULL)
+        team_stop(run->team);
+    buf_fini(&run->identity);
+    free(run->state_path);
+    free(run->teacher_path);
+    free(run->student_path);
+    free(run->saved_stage);
+    free(run->teacher_logit);
+}
+
+enum status run_train(const struct train_config *config, const char *folder, bool resume,
+                      struct diag *reterr)
+{
+    struct run run = {.config = config, .folder = folder, .resume = resume, .history = {.fd = -1}};
+    buf_init(&run.identity, RUN_MAX_TEXT);
+    enum status code = run_open(&run, reterr);
+    if (code == STATUS_OK)
+        code = run_stages(&run, reterr);
+    if (code == STATUS_OK)
+        code = run_clean(&run, reterr);
+    if (code == STATUS_OK)
+        code = run_report(&run, reterr);
+    run_close(&run);
+    return code;
+}

@@ -1,0 +1,195 @@
+#include "model/train/traindata.h"
+
+#include "base/file.h"
+#include "base/hash64.h"
+#include "base/log.h"
+#include "model/train/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void traindata_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct progress *progress = context;
+    progress->total = total;
+    progress_update(progress, done, NULL);
+}
+
+// One file; its cache has the name of its role and lies in the run folder or in a shared one.
+MUST_USE static enum status traindata_file(const struct train_config *config, const char *folder,
+                                           const char *role, const char *path, uint32_t columns,
+                                           struct dataset *ret_dataset, struct diag *reterr)
+{
+    char *caches = file_join(folder, config->data_cache), *cache = NULL;
+    if (caches == NULL || asprintf(&cache, "%s/%s.ctrcache", caches, role) < 0) {
+        free(caches);
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    }
+    struct progress progress;
+    char title[64];
+    snprintf(title, sizeof(title), "reading %s data", role);
+    struct dataset_options options = {.columns = columns,
+                                      .skip_bad = (uint64_t)config->data_skip_bad,
+                                      .cache_path = cache,
+                                      .progress = traindata_progress,
+                                      .progress_context = &progress};
+    enum status code = file_make_folder(caches, reterr);
+    if (code == STATUS_OK) {
+        progress_start(&progress, title, 0, "bytes");
+        code = dataset_open(path, &options, ret_dataset, reterr);
+        progress_end(&progress);
+    }
+    free(caches);
+    free(cache);
+    if (code == STATUS_OK)
+        LOG_EVENT(LOG_INFO, "data", LOG_S("role", role), LOG_I("lists", ret_dataset->lists),
+                  LOG_I("docs", ret_dataset->docs), LOG_I("columns", ret_dataset->columns),
+                  LOG_I("skipped_lines", ret_dataset->skipped_lines));
+    return code;
+}
+
+MUST_USE static enum status traindata_files(const struct train_config *config, const char *folder,
+                                            struct traindata *data, struct diag *reterr)
+{
+    TRY(traindata_file(config, folder, "train", config->data_train, (uint32_t)config->data_columns,
+                       &data->train, reterr));
+    uint32_t columns = (uint32_t)data->train.columns;
+    if (config->data_valid[0] != '\0') {
+        TRY(traindata_file(config, folder, "valid", config->data_valid, columns, &data->valid,
+                           reterr));
+        data->has_valid = true;
+    }
+    if (config->data_test[0] != '\0') {
+        TRY(traindata_file(config, folder, "test", config->data_test, columns, &data->test,
+                           reterr));
+        data->has_test = true;
+    }
+    return STATUS_OK;
+}
+
+// Which lists teach and which validate.
+MUST_USE static enum status traindata_split(const struct train_config *config,
+                                            struct traindata *data, struct diag *reterr)
+{
+    size_t lists = data->train.lists, valid_count = 0;
+    uint8_t *aside = calloc(lists + 1, 1);
+    uint32_t *valid = calloc(lists + 1, sizeof(*valid));
+    data->lists = calloc(lists + 1, sizeof(*data->lists));
+    enum status code = STATUS_OK;
+    if (aside == NULL || valid == NULL || data->lists == NULL) {
+        code = diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    } else {
+        if (!data->has_valid)
+            dataset_split(&data->train, (uint64_t)config->train_seed,
+                          (unsigned)config->data_valid_percent, aside);
+        for (size_t i = 0; i < lists; i++) {
+            if (aside[i])
+                valid[valid_count++] = (uint32_t)i;
+            else
+                data->lists[data->list_count++] = (uint32_t)i;
+        }
+        if (data->has_valid)
+            code = scoreset_init(&data->valid_set, &data->valid, NULL, 0, reterr);
+        else
+            code = scoreset_init(&data->valid_set, &data->train, valid, valid_count, reterr);
+    }
+    free(aside);
+    free(valid);
+    if (code == STATUS_OK && (data->list_count == 0 || data->valid_set.lists == 0))
+        return diag_at_path(reterr, STATUS_CONFIG, "data.valid_percent",
+                            "of %zu lists %zu are left to train and %zu to validate: there must "
+                            "be some of each; name a validation file",
+                            lists, data->list_count, data->valid_set.lists);
+    return code;
+}
+
+// `features:` of LETOR data may state what the data tell anyway: `f`, and `f_priv` if columns are
+// privileged.
+MUST_USE static enum status traindata_declared(const struct train_config *config, const char *file,
+                                               struct schema *schema, struct diag *reterr)
+{
+    struct schema declared;
+    TRY(schema_from_yaml(config->features, file, &declared, reterr));
+    enum status code = STATUS_OK;
+    for (size_t i = 0; i < declared.count && code == STATUS_OK; i++) {
+        const struct schema_feature *want = &declared.features[i];
+        struct schema_feature *have = NULL;
+        for (size_t k = 0; k < schema->count; k++)
+            if (strcmp(schema->features[k].name, want->name) == 0)
+                have = &schema->features[k];
+        if (have == NULL || have->source != SCHEMA_SENT)
+            code = diag_at_path(reterr, STATUS_CONFIG, "features",
+                                "\"%s\": LETOR data have the feature f, and f_priv where "
+                                "data.privileged names columns",
+                                want->name);
+        else if (want->size != have->size || want->scope != have->scope ||
+                 want->privileged != have->privileged)
+            code = diag_at_path(reterr, STATUS_CONFIG, "features",
+                                "\"%s\": the data give %u values of scope item, %s", want->name,
+                                have->size, have->privileged ? "privileged" : "not privileged");
+        else
+            have->transform = want->transform;
+    }
+    schema_fini(&declared);
+    return code;
+}
+
+MUST_USE static enum status traindata_schemas(const struct train_config *config,
+                                              struct traindata *data, struct diag *reterr)
+{
+    size_t count = config->data_privileged.count;
+    uint32_t *privileged = calloc(count + 1, sizeof(*privileged));
+    if (privileged == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        privileged[i] = (uint32_t)config->data_privileged.items[i];
+    enum status code = schema_letor(
+        (uint32_t)data->train.columns, privileged, count, config->data_page_context == 1,
+        config->data_transform == 1 ? SCHEMA_LOG1P : SCHEMA_NONE, &data->teacher, reterr);
+    free(privileged);
+    if (code == STATUS_OK && config->features != NULL)
+        code = traindata_declared(config, "features", &data->teacher, reterr);
+    if (code == STATUS_OK && config->method != TRAIN_CONFIG_BASE && config->teacher[0] == '\0' &&
+        !schema_has_privileged(&data->teacher))
+        code = diag_at_path(reterr, STATUS_CONFIG, "data.privileged",
+                            "a teacher needs privileged features: name columns, or set "
+                            "data.page_context");
+    return code == STATUS_OK ? schema_student(&data->teacher, &data->student, reterr) : code;
+}
+
+static uint64_t traindata_hash(const struct traindata *data)
+{
+    const uint64_t parts[] = {data->train.content_hash,
+                              data->has_valid ? data->valid.content_hash : 0};
+    return hash64(parts, sizeof(parts), 0);
+}
+
+enum status traindata_open(const struct train_config *config, const char *folder,
+                           struct traindata *ret_data, struct diag *reterr)
+{
+    struct traindata data = {0};
+    enum status code = traindata_files(config, folder, &data, reterr);
+    if (code == STATUS_OK)
+        code = traindata_schemas(config, &data, reterr);
+    // The set of validation scores points at a data set: it is made where both stay.
+    *ret_data = data;
+    if (code == STATUS_OK)
+        code = traindata_split(config, ret_data, reterr);
+    if (code != STATUS_OK)
+        traindata_close(ret_data);
+    ret_data->hash = traindata_hash(ret_data);
+    return code;
+}
+
+void traindata_close(struct traindata *data)
+{
+    scoreset_fini(&data->valid_set);
+    schema_fini(&data->teacher);
+    schema_fini(&data->student);
+    free(data->lists);
+    dataset_close(&data->train);
+    dataset_close(&data->valid);
+    dataset_close(&data->test);
+    memset(data, 0, sizeof(*data));
+}
