@@ -1,0 +1,77 @@
+// make_checkpoint --role student|teacher|widened|disguised --features f:item:136:log1p --hidden
+// 64,32
+//                 --seed 1 OUT: writes a checkpoint with random weights, for tests in Python.
+#include "base/num.h"
+#include "tests/support/make_checkpoint.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static MUST_USE bool read_hidden(char *text, size_t *widths, size_t *ret_count)
+{
+    char *rest = NULL;
+    size_t count = 0;
+    for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+        uint64_t width = 0;
+        if (count == CHECKPOINT_MAX_LAYERS - 1 ||
+            num_parse_u64(span_of(word), &width) != STATUS_OK || width == 0 ||
+            width > CHECKPOINT_MAX_WIDTH)
+            return false;
+        widths[count++] = (size_t)width;
+    }
+    *ret_count = count;
+    return true;
+}
+
+static MUST_USE enum status write_it(const char *role, const char *path,
+                                     struct make_checkpoint *spec, struct diag *reterr)
+{
+    if (strcmp(role, "widened") == 0)
+        return make_checkpoint_widened(path, spec, reterr);
+    if (strcmp(role, "disguised") == 0)
+        return make_checkpoint_disguised(path, spec, reterr);
+    if (strcmp(role, "teacher") == 0)
+        spec->role = CHECKPOINT_TEACHER;
+    else if (strcmp(role, "student") != 0)
+        return diag_set(reterr, STATUS_USAGE, "--role %s is not known", role);
+    return make_checkpoint_file(path, spec, reterr);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"role", required_argument, NULL, 'r'},
+                                            {"features", required_argument, NULL, 'f'},
+                                            {"hidden", required_argument, NULL, 'h'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {NULL, 0, NULL, 0}};
+    size_t hidden[CHECKPOINT_MAX_LAYERS] = {0};
+    struct make_checkpoint spec = {CHECKPOINT_STUDENT, "f:item:136:log1p", hidden, 0, 1};
+    const char *role = "student";
+    bool good = true;
+    for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (option == 'r')
+            role = optarg;
+        else if (option == 'f')
+            spec.features = optarg;
+        else if (option == 'h')
+            good = read_hidden(optarg, hidden, &spec.hidden_count);
+        else if (option == 's')
+            good = num_parse_u64(span_of(optarg), &spec.seed) == STATUS_OK;
+        else
+            good = false;
+    }
+    if (!good || optind != argc - 1) {
+        fprintf(stderr,
+                "usage: make_checkpoint [--role student|teacher|widened|disguised] "
+                "[--features NAME:SCOPE:SIZE[:log1p],...] [--hidden N,...] [--seed N] OUT\n");
+        return 2;
+    }
+    struct diag diag = {0};
+    char text[800];
+    enum status code = write_it(role, argv[optind], &spec, &diag);
+    if (code != STATUS_OK)
+        fprintf(stderr, "make_checkpoint: %s\n", diag_format(&diag, text, sizeof text));
+    return status_exit(code);
+}
