@@ -1,6 +1,6 @@
 #include "model/calibrate.h"
 
-#include "model/kernels/kernels.h"
+#include "model/kernels/sigmoid.h"
 
 #include <assert.h>
 #include <math.h>
@@ -41,7 +41,7 @@ struct json_value *calibrate_to_json(const struct calibrate *calibrate)
 double calibrate_probability(const struct calibrate *calibrate, float logit)
 {
     assert(calibrate->kind == CALIBRATE_IDENTITY);
-    double p = kernels_sigmoid((double)logit);
+    double p = sigmoid_of((double)logit);
     if (p < p_min)
         return p_min;
     return p > 1 - p_min ? 1 - p_min : p;

@@ -1,6 +1,6 @@
 #include "model/train/quality.h"
 
-#include "model/kernels/kernels.h"
+#include "model/kernels/sigmoid.h"
 #include "model/train/quality_calib.h"
 #include "model/train/quality_rank.h"
 #include "model/train/sorted_sum.h"
@@ -50,7 +50,7 @@ static void fill(const struct quality_input *input, struct work *work)
                                           input->group != NULL ? input->group[i] : (uint32_t)q};
             struct quality_calib_doc *doc = &work->calib[i];
             doc->click = input->grade[i] > 0;
-            doc->p = input->p != NULL ? input->p[i] : kernels_sigmoid(logit);
+            doc->p = input->p != NULL ? input->p[i] : sigmoid_of(logit);
             doc->logit = input->p != NULL ? log(doc->p) - log1p(-doc->p) : logit;
         }
     }
