@@ -1,0 +1,87 @@
+#include "model/train/opened.h"
+
+#include "base/log.h"
+#include "model/train/progress.h"
+#include "proto/json_value.h"
+
+#include <string.h>
+#include <unistd.h>
+
+// LETOR columns of the training data, from the lineage; 0 (any) where it does not say.
+static uint32_t opened_columns(const struct checkpoint *checkpoint)
+{
+    struct json_value *lineage;
+    uint32_t columns = 0;
+    if (checkpoint->lineage == NULL ||
+        json_value_parse(span_of(checkpoint->lineage), &lineage, NULL) != STATUS_OK)
+        return 0;
+    const struct json_value *data = json_value_get(lineage, "data");
+    const struct json_value *count = data == NULL ? NULL : json_value_get(data, "columns");
+    if (count != NULL && json_value_kind(count) == JSON_VALUE_INT && json_value_int(count) > 0 &&
+        json_value_int(count) <= UINT16_MAX)
+        columns = (uint32_t)json_value_int(count);
+    json_value_free(lineage);
+    return columns;
+}
+
+static void opened_progress(void *context, uint64_t done, uint64_t total)
+{
+    struct progress *progress = context;
+    progress->total = total;
+    progress_update(progress, done, NULL);
+}
+
+MUST_USE static enum status opened_data(const char *path, uint64_t skip_bad, uint32_t columns,
+                                        struct dataset *ret_data, struct diag *reterr)
+{
+    struct progress progress;
+    struct dataset_options options = {.columns = columns,
+                                      .skip_bad = skip_bad,
+                                      .progress = opened_progress,
+                                      .progress_context = &progress};
+    progress_start(&progress, "reading", 0, "bytes");
+    enum status code = dataset_open(path, &options, ret_data, reterr);
+    progress_end(&progress);
+    if (code == STATUS_OK && ret_data->skipped_lines > 0)
+        LOG_EVENT(LOG_WARN, "bad lines skipped", LOG_S("file", path),
+                  LOG_I("lines", ret_data->skipped_lines));
+    return code;
+}
+
+enum status opened_open(const struct command *command, const struct command_line *line,
+                        const char *model, struct opened *ret_opened, struct diag *reterr)
+{
+    const char *path = command_value(command, line, "data");
+    const char *set = command_value(command, line, "kernels");
+    const struct kernels *kernels;
+    struct opened opened = {0};
+    uint64_t skip_bad;
+    if (path == NULL)
+        return diag_set(reterr, STATUS_USAGE, "--data FILE is missing: what to score");
+    TRY(command_u64(command, line, "skip-bad", 0, 0, UINT32_MAX, &skip_bad, reterr));
+    TRY(kernels_choose(set == NULL ? "auto" : set, &kernels, reterr));
+    TRY(scorer_load(model, kernels, &opened.scorer, reterr));
+    enum status code = opened_data(path, skip_bad, opened_columns(&opened.scorer.checkpoint),
+                                   &opened.data, reterr);
+    if (code == STATUS_OK)
+        code = scoreset_init(&opened.set, &opened.data, NULL, 0, reterr);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (code == STATUS_OK && (opened.team = team_start(cores > 0 ? (unsigned)cores : 1)) == NULL)
+        code = diag_set(reterr, STATUS_NO_MEMORY, "cannot start threads");
+    // The set points at the data set, which moves with the result.
+    *ret_opened = opened;
+    ret_opened->set.dataset = &ret_opened->data;
+    if (code != STATUS_OK)
+        opened_close(ret_opened);
+    return code;
+}
+
+void opened_close(struct opened *opened)
+{
+    if (opened->team != NULL)
+        team_stop(opened->team);
+    scoreset_fini(&opened->set);
+    dataset_close(&opened->data);
+    scorer_fini(&opened->scorer);
+    memset(opened, 0, sizeof(*opened));
+}
