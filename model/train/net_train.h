@@ -17,6 +17,10 @@
 
 enum { NET_TRAIN_MAX_HIDDEN = 8 };
 
+// Brings the dropout mask (units; 1 keeps) of the input of linear layer `layer` for one row, in
+// place of the drawn one: for tests with given masks. Called from the team's threads.
+typedef void (*net_train_mask)(void *context, size_t layer, size_t row, uint8_t *mask);
+
 struct net_train_config {
     size_t input; // columns of x
     size_t hidden_count;
@@ -28,6 +32,8 @@ struct net_train_config {
     size_t shards;
     size_t max_rows; // of a minibatch
     uint64_t seed;
+    net_train_mask mask; // NULL in production: drawn by (seed, epoch, step, row, unit)
+    void *mask_context;
 };
 
 struct net_train; // owns parameters, running statistics, activations, gradients

@@ -1,0 +1,42 @@
+#include "model/layer_dropout.h"
+
+#include "base/rng.h"
+
+#include <assert.h>
+
+enum { WORDS = 4 }; // of a Philox block
+
+size_t layer_dropout_blocks(size_t units)
+{
+    return units / WORDS + (units % WORDS != 0);
+}
+
+void layer_dropout_mask(const struct layer_dropout_draw *draw, uint32_t row, uint32_t block,
+                        size_t units, uint8_t *mask)
+{
+    assert(draw->rate >= 0 && draw->rate < 1);
+    struct rng_key key = rng_key_of(draw->seed, RNG_DROPOUT);
+    uint32_t threshold = (uint32_t)(draw->rate * 0x1p32);
+    for (size_t begin = 0; begin < units; begin += WORDS, block++) {
+        uint32_t words[WORDS];
+        rng_words(key, draw->epoch, draw->step, row, block, words);
+        size_t count = units - begin < WORDS ? units - begin : WORDS;
+        for (size_t i = 0; i < count; i++)
+            mask[begin + i] = words[i] >= threshold;
+    }
+}
+
+void layer_dropout_forward(const float *x, const uint8_t *mask, size_t count, double rate, float *y)
+{
+    float scale = (float)(1 / (1 - rate));
+    for (size_t i = 0; i < count; i++)
+        y[i] = x[i] * (scale * (float)mask[i]);
+}
+
+void layer_dropout_backward(const float *g, const uint8_t *mask, size_t count, double rate,
+                            float *grad_x)
+{
+    float scale = (float)(1 / (1 - rate));
+    for (size_t i = 0; i < count; i++)
+        grad_x[i] = g[i] * (scale * (float)mask[i]);
+}
