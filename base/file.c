@@ -28,9 +28,8 @@ MUST_USE static enum status file_fill(int fd, const char *name, unsigned char *d
     return STATUS_OK;
 }
 
-MUST_USE static enum status file_read_fd(int fd, const char *name, size_t limit_bytes,
-                                         size_t padding, struct file_bytes *ret_bytes,
-                                         struct diag *reterr)
+enum status file_read_fd(int fd, const char *name, size_t limit_bytes, size_t padding,
+                         struct file_bytes *ret_bytes, struct diag *reterr)
 {
     struct stat info;
     if (fstat(fd, &info) != 0)

@@ -21,6 +21,9 @@ MUST_USE enum status file_read(const char *path, size_t limit_bytes, size_t padd
 MUST_USE enum status file_read_at(int folder_fd, const char *name, size_t limit_bytes,
                                   size_t padding, struct file_bytes *ret_bytes,
                                   struct diag *reterr); // name: one component, never a symlink out
+// From a descriptor that stays the caller's; `name` is for messages.
+MUST_USE enum status file_read_fd(int fd, const char *name, size_t limit_bytes, size_t padding,
+                                  struct file_bytes *ret_bytes, struct diag *reterr);
 void file_free(struct file_bytes *bytes);
 
 // Writes beside, fsync, rename: `path` holds the old content or the new, never a part.
