@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char model_file[] = "student.safetensors";
-
 enum { ENTRY_BYTES = 48 }; // "9223372036854775807/student.safetensors"
 
 static bool is_name_char(char c, bool first)
@@ -77,7 +75,7 @@ static MUST_USE enum status open_folder(const char *modeldir, int *ret_fd, struc
 
 static void entry_of(uint64_t version, char entry[ENTRY_BYTES])
 {
-    snprintf(entry, ENTRY_BYTES, "%" PRIu64 "/%s", version, model_file);
+    snprintf(entry, ENTRY_BYTES, "%" PRIu64 "/" STORE_FILE, version);
 }
 
 // A link that leads out, or a file without permission, is there: loading tells what is wrong with
@@ -155,6 +153,19 @@ enum status store_versions(const char *modeldir, struct store_list *ret_list, st
     int root = -1;
     TRY(open_folder(modeldir, &root, reterr));
     enum status code = list_folder(root, modeldir, true, ret_list, reterr);
+    close(root);
+    return code;
+}
+
+enum status store_largest(const char *modeldir, uint64_t *ret_version, struct diag *reterr)
+{
+    int root = -1;
+    struct store_list list = {0};
+    TRY(open_folder(modeldir, &root, reterr));
+    enum status code = list_folder(root, modeldir, false, &list, reterr);
+    if (code == STATUS_OK)
+        *ret_version = list.count > 0 ? list.versions[0] : 0;
+    store_list_fini(&list);
     close(root);
     return code;
 }
@@ -258,7 +269,7 @@ static MUST_USE enum status try_versions(int root, const char *modeldir,
     }
     if (list->count == 0)
         return diag_at_line(reterr, STATUS_CONFIG, modeldir, 0, 0,
-                            "the folder holds no version (VERSION/%s)", model_file);
+                            "the folder holds no version (VERSION/%s)", STORE_FILE);
     return diag_at_line(reterr, STATUS_CONFIG, modeldir, 0, 0, "none of %zu versions is valid",
                         list->count);
 }

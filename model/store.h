@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define STORE_FILE "student.safetensors"
 enum { STORE_NAME_BYTES = 64 };
 
 bool store_name_valid(struct span name); // [A-Za-z0-9_][A-Za-z0-9._-]{0,63} (spec/security.md 3.3)
@@ -33,6 +34,9 @@ struct store_list {
 MUST_USE enum status store_versions(const char *modeldir, struct store_list *ret_list,
                                     struct diag *reterr);
 void store_list_fini(struct store_list *list);
+// The largest number that is taken, with a model file or without; 0 if none is.
+MUST_USE enum status store_largest(const char *modeldir, uint64_t *ret_version,
+                                   struct diag *reterr);
 
 // One version, proven with `kernels`. Teachers are refused.
 MUST_USE enum status store_load(const char *modeldir, uint64_t version,
