@@ -11,15 +11,15 @@ static const struct command_option cmd_score_options[] = {
     OPENED_OPTIONS, {"out", "FILE", "where the scores go; without it, to standard output"}, {0}};
 
 // "qid <tab> document <tab> logit <tab> pctr": shortest decimals that read back to the same floats.
-static size_t cmd_score_line(char *line, size_t size, struct span qid, size_t document, float logit,
-                             float pctr)
+static void cmd_score_line(struct span qid, uint64_t document, float logit, float pctr,
+                           struct buf *line)
 {
     char logit_text[32], pctr_text[32];
     *json_read_print_float(logit_text, logit) = '\0';
     *json_read_print_float(pctr_text, pctr) = '\0';
-    int length = snprintf(line, size, "%.*s\t%zu\t%s\t%s\n", (int)qid.size, qid.data, document,
-                          logit_text, pctr_text);
-    return length < 0 || (size_t)length >= size ? 0 : (size_t)length;
+    buf_clear(line);
+    buf_span(line, qid);
+    buf_printf(line, "\t%llu\t%s\t%s\n", (unsigned long long)document, logit_text, pctr_text);
 }
 
 // Every line goes to the file if there is one, else to stdout.
@@ -36,19 +36,20 @@ MUST_USE static enum status cmd_score_write(const struct opened *opened, const f
 {
     static const char head[] = "qid\tdocument\tlogit\tpctr\n";
     const struct scoreset *set = &opened->set;
-    char line[4096];
+    enum status code = STATUS_OK;
+    struct buf line;
+    buf_init(&line, 2 << 20);
     cmd_score_emit(writer, head, sizeof(head) - 1);
-    for (size_t i = 0; i < set->lists; i++) {
+    for (size_t i = 0; i < set->lists && code == STATUS_OK; i++) {
         struct span qid = dataset_qid(&opened->data, i);
         for (uint64_t d = set->offset[i]; d < set->offset[i + 1]; d++) {
-            size_t size = cmd_score_line(line, sizeof(line), qid, (size_t)(d - set->offset[i]),
-                                         set->logit[d], pctr[d]);
-            if (size == 0)
-                return diag_set(reterr, STATUS_TOO_LARGE, "the qid of list %zu is too long", i + 1);
-            cmd_score_emit(writer, line, size);
+            cmd_score_line(qid, d - set->offset[i], set->logit[d], pctr[d], &line);
+            cmd_score_emit(writer, line.data, line.size);
         }
+        code = buf_status(&line);
     }
-    return STATUS_OK;
+    buf_fini(&line);
+    return code == STATUS_OK ? code : diag_set(reterr, code, "a line of scores is too long");
 }
 
 MUST_USE static enum status cmd_score_all(struct opened *opened, const char *out,

@@ -100,7 +100,7 @@ MUST_USE static enum status trainer_epoch(struct trainer *trainer, struct diag *
         state->step++;
         if (code == STATUS_OK)
             code = trainer_save_if_due(trainer, reterr);
-        snprintf(text, sizeof(text), "loss %.4f", state->sums[0] / state->sums[3]);
+        snprintf(text, sizeof(text), "loss %.5g", state->sums[0] / state->sums[3]);
         progress_update(&progress, (uint64_t)state->sums[3], text);
     }
     progress_end(&progress);
