@@ -109,7 +109,7 @@ static void dataset_build_widen(const struct dataset_build *build, float *values
     size_t from = 0, row = build->docs;
     for (size_t s = 0; s < count; s++)
         from += segments[s].docs * segments[s].width;
-    for (size_t s = count; s-- > 0 && segments[s].width < columns;) {
+    for (size_t s = count; s-- > 0 && from < row * columns;) {
         size_t width = segments[s].width;
         for (uint64_t i = 0; i < segments[s].docs; i++) {
             from -= width;
