@@ -127,6 +127,10 @@ const char *num_bytes_text(uint64_t bytes, char *text, size_t size)
 
 const char *num_double_text(double value, char text[NUM_DOUBLE_TEXT])
 {
+    if (fabs(value) < 1e15 && value == trunc(value)) { // "%g" would make 1e+03 of 1000
+        snprintf(text, NUM_DOUBLE_TEXT, "%.0f", value);
+        return text;
+    }
     // 17 digits always read back; the loop ends there at the latest. A NaN equals nothing.
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, NUM_DOUBLE_TEXT, "%.*g", digits, value);
