@@ -84,8 +84,10 @@ enum status loss_minibatch(const struct loss_config *config, const float *studen
 {
     assert(config->alpha >= 0 && config->alpha <= 1);
     const double alpha = config->method == LOSS_BASE ? 1 : config->alpha;
-    const bool distil = alpha < 1;
-    assert(!distil || teacher != NULL);
+    // At alpha = 1 the teacher is for the report alone: not even a zero of its may reach a
+    // gradient.
+    const bool distil = config->method != LOSS_BASE && teacher != NULL, weighs = alpha < 1;
+    assert(distil || !weighs);
     if (!all_finite(student, offset[0], offset[lists]) ||
         (distil && !all_finite(teacher, offset[0], offset[lists])))
         return STATUS_NOT_FINITE;
@@ -110,8 +112,9 @@ enum status loss_minibatch(const struct loss_config *config, const float *studen
             double s = (double)student[i], y = (double)label[i];
             value.point_ce += ce_scale * loss_point_ce(s, y);
             double slope = alpha * ce_scale * loss_point_ce_grad(s, y);
-            if (distil)
-                slope += (1 - alpha) * kd_scale * clid_step(&clid, s, (double)teacher[i]);
+            const double pull = distil ? clid_step(&clid, s, (double)teacher[i]) : 0;
+            if (weighs)
+                slope += (1 - alpha) * kd_scale * pull;
             grad[i] = (float)slope;
         }
         value.kd += kd_scale * clid.loss;

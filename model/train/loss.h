@@ -20,7 +20,7 @@ struct loss_config {
 };
 
 struct loss_value {
-    double total, point_ce, kd; // kd before weighting; 0 where its weight is 0
+    double total, point_ce, kd; // before weighting
     double kl;                  // kd minus the entropy of the teacher's shares: 0 at the optimum
 };
 
@@ -34,9 +34,10 @@ double loss_clid(const float *student, const float *teacher, size_t n, double *g
 
 // A minibatch of whole lists: list q is rows offset[q] .. offset[q+1]-1. Empty lists do not exist
 // for the loss; every other one counts in the mean over lists. label is 0 or 1, or between. grad
-// (n) of the total. `teacher` is not touched (and may be NULL) for LOSS_BASE and for alpha = 1,
-// whose results are the same bits. STATUS_NOT_FINITE if a logit of student or teacher is not
-// finite; then nothing is written.
+// (n) of the total. LOSS_BASE does not look at `teacher`. With alpha = 1 it may be NULL (kd and kl
+// are then 0), else it only gives kd and kl: total and gradient are the bits of LOSS_BASE.
+// STATUS_NOT_FINITE if a logit of the student or of a teacher that is looked at is not finite; then
+// nothing is written.
 MUST_USE enum status loss_minibatch(const struct loss_config *config, const float *student,
                                     const float *teacher, const float *label,
                                     const uint64_t *offset, size_t lists, float *grad,

@@ -117,8 +117,10 @@ static void check_student_entry(const struct golden_case *c, const struct json_v
     const bool list_sum = strcmp(reduce, "list_sum") == 0;
     assert_true(list_sum || strcmp(reduce, "sample_mean") == 0);
 
-    const struct loss_config config = {method, 1 / (1 + golden_number(c, entry, "ratio")),
-                                       list_sum ? LOSS_LIST_SUM : LOSS_SAMPLE_MEAN};
+    const double alpha = json_value_get(entry, "alpha") != NULL
+                             ? golden_number(c, entry, "alpha")
+                             : 1 / (1 + golden_number(c, entry, "ratio"));
+    const struct loss_config config = {method, alpha, list_sum ? LOSS_LIST_SUM : LOSS_SAMPLE_MEAN};
     struct loss_value value;
     float *slope = golden_memory(c, n, sizeof(*slope));
     assert_int_equal(
