@@ -112,23 +112,10 @@ size_t num_round_up(size_t n, size_t multiple)
     return rest == 0 ? n : n + (multiple - rest);
 }
 
-const char *num_bytes_text(uint64_t bytes, char *text, size_t size)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-    while (value >= 1024 && unit + 1 < sizeof(units) / sizeof(*units)) {
-        value /= 1024;
-        unit++;
-    }
-    snprintf(text, size, unit == 0 || value >= 100 ? "%.0f %s" : "%.1f %s", value, units[unit]);
-    return text;
-}
-
 const char *num_double_text(double value, char text[NUM_DOUBLE_TEXT])
 {
     if (fabs(value) < 1e15 && value == trunc(value)) { // "%g" would make 1e+03 of 1000
-        snprintf(text, NUM_DOUBLE_TEXT, "%.0f", value);
+        snprintf(text, NUM_DOUBLE_TEXT, "%lld", (long long)value);
         return text;
     }
     // 17 digits always read back; the loop ends there at the latest. A NaN equals nothing.

@@ -20,8 +20,6 @@ MUST_USE enum status num_parse_double(struct span text, double *ret_value);
 MUST_USE bool num_add(size_t a, size_t b, size_t *ret_sum); // false on overflow
 MUST_USE bool num_mul(size_t a, size_t b, size_t *ret_product);
 size_t num_round_up(size_t n, size_t multiple); // multiple > 0; the caller knows it fits
-// "1.5 GiB", "340 KiB", "12 B"; returns text.
-const char *num_bytes_text(uint64_t bytes, char *text, size_t size);
 // The shortest decimal that reads back to the same double ("0.1", "1e+22"; "inf", "nan"); cold
 // paths only. Returns text.
 enum { NUM_DOUBLE_TEXT = 32 };
