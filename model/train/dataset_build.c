@@ -158,7 +158,7 @@ MUST_USE static enum status dataset_build_image(struct dataset_build *build,
 {
     const struct qidset *qids = letor_qids(letor);
     struct dataset_image_layout layout;
-    void *image;
+    void *image = NULL;
     if (!dataset_image_plan(header->docs, header->columns, header->lists, header->name_bytes,
                             &layout))
         return diag_at_line(reterr, STATUS_TOO_LARGE, build->target, 0, 0, "too much data");
