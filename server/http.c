@@ -1,0 +1,293 @@
+#include "server/http.h"
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "proto/json_read.h"
+#include "proto/rank.h"
+#include "server/head.h"
+#include "server/route.h"
+#include "server/server_metrics.h"
+
+#include <assert.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    // For the request line and headers; reading goes through the same pool.
+    HTTP_POOL_BYTES = 64 << 10,
+    // A chunked body over the limit is read and forgotten up to this many times the limit, so that
+    // its
+    // client can be told; what goes on beyond is cut off.
+    HTTP_DISCARD_FACTOR = 4,
+};
+
+struct http {
+    struct http_parts parts;
+    struct MHD_Daemon *daemon;
+    struct buf text; // reply being made; I/O thread only
+    bool quiet;      // the listening socket is ours again, and closed
+};
+
+// An answer that the connection shall not outlive.
+enum http_after { HTTP_KEEP, HTTP_CLOSE };
+
+// What `MHD_queue_response` needs, of a body that stays where it is or is copied.
+static enum MHD_Result send_body(struct http *http, struct MHD_Connection *connection,
+                                 const struct route *route, enum status code,
+                                 const struct buf *body, enum MHD_ResponseMemoryMode memory,
+                                 enum http_after after)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(body->size, body->data, memory);
+    if (response == NULL)
+        return MHD_NO;
+    bool json = code != STATUS_OK || route == NULL;
+    MHD_add_response_header(response, "Content-Type",
+                            json ? "application/json" : route_content_type(route));
+    if (code == STATUS_BAD_METHOD)
+        MHD_add_response_header(response, "Allow", route_allow(route));
+    if (code == STATUS_OVERLOADED)
+        MHD_add_response_header(response, "Retry-After", "1");
+    if (after == HTTP_CLOSE ||
+        atomic_load_explicit(&http->parts.observe->draining, memory_order_relaxed))
+        MHD_add_response_header(response, "Connection", "close");
+    int http_status = status_http(code);
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)http_status, response);
+    MHD_destroy_response(response);
+    if (result == MHD_YES)
+        server_metrics_answered(http->parts.shard, route, http_status);
+    return result;
+}
+
+static enum MHD_Result send_error(struct http *http, struct MHD_Connection *connection,
+                                  const struct route *route, const struct diag *diag,
+                                  enum status code, enum http_after after)
+{
+    buf_clear(&http->text);
+    rank_encode_error(diag, code, &http->text);
+    return send_body(http, connection, route, code, &http->text, MHD_RESPMEM_MUST_COPY, after);
+}
+
+static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    (void)kind;
+    head_note(cls, name, span_of(value));
+    return MHD_YES;
+}
+
+static int connection_socket(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info != NULL ? info->connect_fd : -1;
+}
+
+static enum MHD_Result answer_observe(struct http *http, struct MHD_Connection *connection,
+                                      const struct route *route)
+{
+    buf_clear(&http->text);
+    enum status code = route->answer(http->parts.observe, &http->text);
+    return send_body(http, connection, route, code, &http->text, MHD_RESPMEM_MUST_COPY, HTTP_KEEP);
+}
+
+// The head has been read. Answers at once whatever needs no body, else takes a slot for it.
+static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *path,
+                             const char *method, void **context)
+{
+    struct head head;
+    head_init(&head);
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, note_header, &head);
+    // A body that is not read must not be taken for the next request.
+    enum http_after after = head_has_body(&head) ? HTTP_CLOSE : HTTP_KEEP;
+    const struct route *route = NULL;
+    struct diag diag = {0};
+    enum status code = route_find(method, path, &route);
+    if (code == STATUS_NOT_FOUND)
+        diag_set(&diag, code, "there is no such path");
+    if (code == STATUS_BAD_METHOD)
+        diag_set(&diag, code, "the method is not allowed here, expected %s", route_allow(route));
+    enum route_plane plane = code == STATUS_OK ? route->plane : ROUTE_OBSERVE;
+    enum status faults = head_check(&head, plane, http->parts.max_body_bytes, &diag);
+    if (faults != STATUS_OK) {
+        if (faults == STATUS_TOO_LARGE)
+            server_metrics_shed(http->parts.shard, SERVER_METRICS_BODY_TOO_LARGE);
+        return send_error(http, connection, route, &diag, faults, HTTP_CLOSE);
+    }
+    if (code != STATUS_OK)
+        return send_error(http, connection, route, &diag, code, after);
+    if (route->plane == ROUTE_OBSERVE) {
+        if (after == HTTP_KEEP)
+            return answer_observe(http, connection, route);
+        diag_set(&diag, STATUS_INVALID, "this path takes no body");
+        return send_error(http, connection, route, &diag, STATUS_INVALID, HTTP_CLOSE);
+    }
+    struct slot *slot = slot_take(http->parts.slots);
+    assert(slot != NULL); // there are as many as connections and workers
+    slot->route = route;
+    slot->connection = connection;
+    slot->socket_fd = connection_socket(connection);
+    slot->arrival_ns = tick_ns();
+    if (head.timeout_us != 0)
+        slot->deadline_ns = slot->arrival_ns + head.timeout_us * 1000;
+    *context = slot;
+    return MHD_YES;
+}
+
+// A piece of the body. Over the limit it is read on and forgotten: the library takes an answer only
+// when the body has ended.
+static enum MHD_Result take_body(struct http *http, struct slot *slot, const char *data,
+                                 size_t *size)
+{
+    size_t limit = http->parts.max_body_bytes;
+    if (slot->discarded > 0 || *size > limit - slot->body.size) {
+        slot->discarded += *size;
+        if (slot->discarded / HTTP_DISCARD_FACTOR > limit)
+            return MHD_NO;
+    } else {
+        buf_append(&slot->body, data, *size);
+    }
+    *size = 0;
+    return MHD_YES;
+}
+
+// Gives the slot to the workers, or says why not.
+static enum MHD_Result enqueue(struct http *http, struct MHD_Connection *connection,
+                               struct slot *slot)
+{
+    struct diag diag;
+    if (slot->discarded > 0) {
+        server_metrics_shed(http->parts.shard, SERVER_METRICS_BODY_TOO_LARGE);
+        diag_set(&diag, STATUS_TOO_LARGE, "the body has more than %zu bytes",
+                 http->parts.max_body_bytes);
+        return send_error(http, connection, slot->route, &diag, STATUS_TOO_LARGE, HTTP_CLOSE);
+    }
+    if (slot_seal(slot) != STATUS_OK) {
+        diag_set(&diag, STATUS_NO_MEMORY, "no memory for the body");
+        return send_error(http, connection, slot->route, &diag, STATUS_NO_MEMORY, HTTP_CLOSE);
+    }
+    slot->queued_ns = tick_ns();
+    slot_share(slot);
+    bool moved = slot_move(slot, SLOT_READING, SLOT_QUEUED);
+    assert(moved);
+    // Asleep before a worker can wake it.
+    MHD_suspend_connection(connection);
+    if (queue_put(http->parts.queue, slot))
+        return MHD_YES;
+    bool draining = atomic_load_explicit(&http->parts.observe->draining, memory_order_acquire);
+    server_metrics_shed(http->parts.shard,
+                        draining ? SERVER_METRICS_DRAINING : SERVER_METRICS_QUEUE_FULL);
+    slot->outcome = diag_set(&diag, draining ? STATUS_UNAVAILABLE : STATUS_OVERLOADED,
+                             draining ? "shutting down" : "the queue is full, try again later");
+    rank_encode_error(&diag, slot->outcome, &slot->reply);
+    slot_move(slot, SLOT_QUEUED, SLOT_DONE);
+    slot_release(http->parts.slots, slot);
+    MHD_resume_connection(connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *path,
+                              const char *method, const char *version, const char *data,
+                              size_t *size, void **context)
+{
+    (void)version;
+    struct http *http = cls;
+    struct slot *slot = *context;
+    if (slot == NULL) {
+        atomic_fetch_add_explicit(&http->parts.observe->inflight, 1, memory_order_relaxed);
+        return begin(http, connection, path, method, context);
+    }
+    if (*size > 0)
+        return take_body(http, slot, data, size);
+    switch (slot_state(slot)) {
+    case SLOT_READING:
+        return enqueue(http, connection, slot);
+    case SLOT_DONE:
+        return send_body(http, connection, slot->route, slot->outcome, &slot->reply,
+                         MHD_RESPMEM_PERSISTENT, HTTP_KEEP);
+    case SLOT_QUEUED:
+    case SLOT_TAKEN:
+        break;
+    }
+    return MHD_YES; // still asleep
+}
+
+// The reply is sent, or the connection lost: called once for every request that reached `handle`.
+static void completed(void *cls, struct MHD_Connection *connection, void **context,
+                      enum MHD_RequestTerminationCode how)
+{
+    (void)connection, (void)how;
+    struct http *http = cls;
+    if (*context != NULL)
+        slot_release(http->parts.slots, *context);
+    *context = NULL;
+    atomic_fetch_sub_explicit(&http->parts.observe->inflight, 1, memory_order_release);
+}
+
+// Paths are compared as they were sent: "%2e" and friends name nothing here.
+static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls, (void)connection;
+    return strlen(text);
+}
+
+static void log_library(void *cls, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
+static void log_library(void *cls, const char *format, va_list arguments)
+{
+    (void)cls;
+    char words[256];
+    vsnprintf(words, sizeof(words), format, arguments);
+    words[strcspn(words, "\r\n")] = '\0';
+    LOG_EVENT(LOG_DEBUG, "http", LOG_S("words", words));
+}
+
+enum status http_start(const struct http_parts *parts, struct http **ret_http, struct diag *reterr)
+{
+    struct http *http = calloc(1, sizeof(*http));
+    if (http == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the HTTP server");
+    http->parts = *parts;
+    buf_init(&http->text, 1 << 20);
+    http->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET,
+        parts->listen_fd, MHD_OPTION_CONNECTION_LIMIT, parts->max_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, parts->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HTTP_POOL_BYTES, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    if (http->daemon == NULL) {
+        free(http);
+        return diag_set(reterr, STATUS_IO, "the HTTP server cannot be started");
+    }
+    *ret_http = http;
+    return STATUS_OK;
+}
+
+void http_wake(struct slot *slot)
+{
+    MHD_resume_connection(slot->connection);
+}
+
+void http_quiesce(struct http *http)
+{
+    if (http->quiet)
+        return;
+    http->quiet = true;
+    int fd = MHD_quiesce_daemon(http->daemon);
+    if (fd >= 0)
+        close(fd);
+}
+
+void http_stop(struct http *http)
+{
+    if (http == NULL)
+        return;
+    http_quiesce(http);
+    MHD_stop_daemon(http->daemon);
+    buf_fini(&http->text);
+    free(http);
+}

@@ -1,0 +1,28 @@
+// The threads that rank: one per core, each takes a request from the queue, serves it from parse to
+// encode, and wakes its connection. Each owns its arena, parser and metric shard; nothing is shared
+// but the queue and the model.
+#pragma once
+
+#include "base/queue.h"
+#include "base/status.h"
+#include "server/observe.h"
+#include "server/serve.h"
+#include "server/slot.h"
+
+struct worker_crew; // owns threads
+
+// What all workers share; outlives them.
+struct worker_parts {
+    struct queue *queue; // of struct slot
+    struct slot_pool *slots;
+    const struct registry *registry;
+    struct server_metrics *metrics;
+    struct serve_limits limits;
+    void (*wake)(struct slot *slot); // called when the slot is SLOT_DONE
+};
+
+// Starts `count` threads. STATUS_NO_MEMORY, STATUS_IO (a thread could not be made): then none runs.
+MUST_USE enum status worker_start(const struct worker_parts *parts, unsigned count,
+                                  struct worker_crew **ret_crew, struct diag *reterr);
+// Waits for all; the queue was closed. They answer what is left in it first.
+void worker_stop(struct worker_crew *crew);

@@ -1,0 +1,163 @@
+"""Drives the real ctrd: starts it on a free port, talks to it, ends it by its process id.
+
+A daemon that a test leaves behind is killed; a sanitizer report on its stderr fails the test, whatever
+the exit code was.
+"""
+
+import http.client
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+BUILD_DIR = os.environ.get("BUILD_DIR", "build/dev")
+CTRD = os.path.join(BUILD_DIR, "ctrd")
+MAKE_CHECKPOINT = os.path.join(BUILD_DIR, "tests", "make_checkpoint")
+START_SECONDS = 60
+REPORTS = ("Sanitizer", "runtime error:", "Assertion", "stack smashing")
+
+
+def make_model(folder, version=1, features="f:item:4", hidden="16,8", seed=1, role="student"):
+    """Writes FOLDER/VERSION/student.safetensors with random weights; returns its path."""
+    home = os.path.join(folder, str(version))
+    os.makedirs(home, exist_ok=True)
+    path = os.path.join(home, "student.safetensors")
+    subprocess.run(
+        [MAKE_CHECKPOINT, "--role", role, "--features", features, "--hidden", hidden,
+         "--seed", str(seed), path], check=True)
+    return path
+
+
+def body_of(count=3, width=4, **more):
+    """A valid request; candidate i has features that differ from those of the others."""
+    request = {"candidates": [
+        {"id": f"a{i}", "bid": 1.0 + i % 7,
+         "features": {"f": [((i * 31 + k * 17) % 101) / 50.0 - 1.0 for k in range(width)]}}
+        for i in range(count)]}
+    request.update(more)
+    return json.dumps(request).encode()
+
+
+class Daemon:
+    """One running ctrd. `sets` are --set options; the drain delay is 0 unless it is among them."""
+
+    def __init__(self, model_folder, *sets, env=None):
+        self.stderr_file = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")
+        read_end, write_end = os.pipe()
+        command = [CTRD, "--ready-fd", str(write_end)]
+        for item in (f"model.folder={model_folder}", "http.port=0", "drain.delay_ms=0", *sets):
+            command += ["--set", item]
+        self.process = subprocess.Popen(
+            command, pass_fds=[write_end], stdin=subprocess.DEVNULL, stderr=self.stderr_file,
+            env={**os.environ, **(env or {})})
+        os.close(write_end)
+        with os.fdopen(read_end) as ready:
+            arrived = select.select([ready], [], [], START_SECONDS)[0]
+            line = ready.readline() if arrived else ""
+        if not line:
+            self.process.kill()
+            self.process.wait()
+            raise RuntimeError("ctrd did not get ready:\n" + self.stderr())
+        self.port = int(line)
+
+    def stderr(self):
+        self.stderr_file.seek(0)
+        return self.stderr_file.read()
+
+    def connect(self, timeout=30):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def raw(self, timeout=30):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None):
+        """(status, headers, body bytes) of one request on a connection of its own."""
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, headers or {})
+            reply = connection.getresponse()
+            return reply.status, reply.headers, reply.read()
+        finally:
+            connection.close()
+
+    def rank(self, body, headers=None):
+        status, _, reply = self.request("POST", "/v1/rank", body, headers)
+        return status, json.loads(reply)
+
+    def metrics(self):
+        """{'name{labels}': value} of a scrape."""
+        text = self.request("GET", "/metrics")[2].decode()
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in lines}
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=60):
+        """The exit code; fails on a sanitizer report."""
+        code = self.process.wait(seconds)
+        text = self.stderr()
+        for report in REPORTS:
+            if report in text:
+                raise AssertionError("ctrd reported:\n" + text)
+        return code
+
+    def stop(self, number=signal.SIGTERM):
+        self.signal(number)
+        return self.wait()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.stderr_file.close()
+
+
+def run_to_end(model_folder, *sets):
+    """Runs ctrd where it is expected not to start; (exit code, stderr)."""
+    command = [CTRD, "--set", f"model.folder={model_folder}", "--set", "http.port=0"]
+    for item in sets:
+        command += ["--set", item]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=START_SECONDS)
+    return done.returncode, done.stderr
+
+
+def read_reply(stream):
+    """One HTTP reply from a socket's file: (status, {header: value}, body); None at the end."""
+    line = stream.readline()
+    if not line:
+        return None
+    status = int(line.split()[1])
+    headers = {}
+    while (line := stream.readline().strip()):
+        name, value = line.split(b":", 1)
+        headers[name.decode().lower()] = value.strip().decode()
+    return status, headers, stream.read(int(headers.get("content-length", "0")))
+
+
+class DaemonTest(unittest.TestCase):
+    """A model in a folder of the class, a daemon for all its tests, ended and checked at the end."""
+
+    sets = ()
+    features = "f:item:4"
+    hidden = "16,8"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        cls.models = os.path.join(cls.folder.name, "demo")
+        make_model(cls.models, features=cls.features, hidden=cls.hidden)
+        cls.daemon = Daemon(cls.models, *cls.sets)
+        cls.addClassCleanup(cls.daemon.kill)
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.daemon.stop()
+        if code != 0:
+            raise AssertionError(f"ctrd ended with {code}:\n{cls.daemon.stderr()}")
