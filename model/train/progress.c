@@ -18,19 +18,21 @@ enum {
     PROGRESS_BAR = 1, // place of the bar among the parts
 };
 
-// 999, 1.23k, 45.6M: three digits and a power of 1000.
+// 7, 0.25, 999, 1.23k, 45.6M: a whole number, or three digits and a power of 1000.
 static const char *progress_count(double n, char *text, size_t size)
 {
     static const char *const units[] = {"", "k", "M", "G", "T"};
     size_t unit = 0;
     for (; n >= 999.5 && unit + 1 < sizeof(units) / sizeof(*units); unit++)
         n /= 1000;
-    unsigned hundredths = n < 1e6 ? (unsigned)(n * 100 + 0.5) : 100000000;
-    if (unit == 0 || hundredths >= 9995)
-        snprintf(text, size, "%u%s", (hundredths + 50) / 100, units[unit]);
+    // Each is rounded from n itself: rounding twice would make 1000k of 999499.
+    unsigned ones = n < 1e9 ? (unsigned)(n + 0.5) : 1000000000;
+    unsigned tenths = n < 1000 ? (unsigned)(n * 10 + 0.5) : 10000;
+    unsigned hundredths = n < 1000 ? (unsigned)(n * 100 + 0.5) : 100000;
+    if ((unit == 0 && hundredths % 100 == 0) || tenths >= 1000)
+        snprintf(text, size, "%u%s", ones, units[unit]);
     else if (hundredths >= 1000)
-        snprintf(text, size, "%u.%u%s", (hundredths + 5) / 100, (hundredths + 5) / 10 % 10,
-                 units[unit]);
+        snprintf(text, size, "%u.%u%s", tenths / 10, tenths % 10, units[unit]);
     else
         snprintf(text, size, "%u.%02u%s", hundredths / 100, hundredths % 100, units[unit]);
     return text;
