@@ -134,8 +134,10 @@ MUST_USE static enum status epochs_tell(const struct epochs *epochs, const struc
     json_value_set(line, "train", train);
     json_value_set(line, "valid", quality_to_json(quality));
     json_value_set_bool(line, "candidate", candidate);
-    LOG_EVENT(LOG_INFO, "epoch", LOG_S("stage", task->stage), LOG_I("epoch", state->epoch + 1),
-              LOG_F("lr", lr), LOG_F("loss", state->sums[0] / docs),
+    // Each epoch is an event of its own: equal ones would be counted instead of written.
+    char event[64];
+    snprintf(event, sizeof(event), "%s, epoch %u", task->stage, state->epoch + 1);
+    LOG_EVENT(LOG_INFO, event, LOG_F("lr", lr), LOG_F("loss", state->sums[0] / docs),
               LOG_F("ndcg10", quality->ndcg10), LOG_F("logloss", quality->logloss),
               LOG_F("pcoc", quality->pcoc));
     return history_write(task->history, line, reterr);
@@ -188,9 +190,11 @@ enum status epochs_finish(struct epochs *epochs, const struct keep *keep, struct
         to = NULL;
         code = diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     }
-    if (code == STATUS_OK)
+    // A resumed run that had ended has its result, and its candidates are gone.
+    bool ended = code == STATUS_OK && !file_exists(from) && file_exists(to);
+    if (code == STATUS_OK && !ended)
         code = file_read(from, SIZE_MAX / 2, 0, &bytes, reterr);
-    if (code == STATUS_OK)
+    if (code == STATUS_OK && !ended)
         code = file_write_atomic(to, bytes.data, bytes.size, reterr);
     file_free(&bytes);
     LOG_EVENT(LOG_INFO, "epoch kept", LOG_S("stage", epochs->task->stage),
