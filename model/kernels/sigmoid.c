@@ -49,32 +49,7 @@ static const struct power {
 static const double step_hi = 0x1.62e42fefap-6, step_lo = 0x1.cf79abc9e3b3ap-45;
 static const double steps_per_unit = 0x1.71547652b82fep+5;
 
-struct scaled {
-    double value; // 1..2
-    int exponent;
-};
-
-// exp(t), |t| < 800, in an order that can never fall where t rises: the step k rises with t; inside
-// a step r does, and r >= 0 makes each line of the polynomial rise with r; clamped at the next
-// power, the steps cannot overlap. (exp(r) - 1 to r^7: the next term is below 2^-59.)
-static struct scaled exp_of(double t)
-{
-    int64_t k = (int64_t)floor(t * steps_per_unit);
-    double r = t - (double)k * step_hi - (double)k * step_lo;
-    r = r > 0 ? r : 0;
-    double p = 1.0 / 720 + r * (1.0 / 5040);
-    p = 1.0 / 120 + r * p;
-    p = 1.0 / 24 + r * p;
-    p = 1.0 / 6 + r * p;
-    p = 1.0 / 2 + r * p;
-    p = r + r * r * p;
-    int64_t j = k & (STEPS - 1);
-    double value = powers[j].value + (powers[j].lost + powers[j].value * p);
-    double limit = powers[j + 1].value;
-    return (struct scaled){value < limit ? value : limit, (int)((k - j) / STEPS)};
-}
-
-static double power_of_two(int exponent) // -1022..1023
+static double power_of_two(int64_t exponent) // -1022..1023
 {
     uint64_t bits = (uint64_t)(exponent + 1023) << 52;
     double value;
@@ -82,6 +57,22 @@ static double power_of_two(int exponent) // -1022..1023
     return value;
 }
 
+// exp(r) - 1 for 0 <= r < 0.022. No coefficient is negative, so that no line can fall where r
+// rises. (To r^7: the next term is below 2^-59.)
+static double exp_minus_one(double r)
+{
+    double p = 1.0 / 720 + r * (1.0 / 5040);
+    p = 1.0 / 120 + r * p;
+    p = 1.0 / 24 + r * p;
+    p = 1.0 / 6 + r * p;
+    p = 1.0 / 2 + r * p;
+    return r + r * r * p;
+}
+
+// With exp(-s) = 2^(e + j/32) * exp(r): 1 / (1 + exp(-s)) = 2^-e / (2^(j/32) * exp(r) + 2^-e). The
+// sum is rounded once: inside a step (e, j) its larger part is constant, known with what it lost,
+// and the rest rises with r. Clamped between the ends of the step, the steps cannot overlap: it
+// never falls where -s rises, and the quotient never where s does.
 double sigmoid_of(double s)
 {
     if (s > 40)
@@ -90,9 +81,16 @@ double sigmoid_of(double s)
         return 0;
     if (isnan(s))
         return s;
-    struct scaled e = exp_of(-s);
-    if (e.exponent < 64)
-        return 1 / (1 + e.value * power_of_two(e.exponent));
-    // Now 1 + exp(-s) rounds to exp(-s), which may be beyond a double though its inverse is not.
-    return 1 / e.value * power_of_two(-64) * power_of_two(64 - e.exponent);
+    int64_t k = (int64_t)floor(-s * steps_per_unit);
+    double r = -s - (double)k * step_hi - (double)k * step_lo;
+    int64_t j = k & (STEPS - 1), e = (k - j) / STEPS;
+    double power = powers[j].value;
+    double unit = e < 64 ? power_of_two(-e) : 0; // beyond that 1 + exp(-s) is exp(-s)
+    double least = power + unit, most = powers[j + 1].value + unit;
+    double lost = power < unit ? power - (least - unit) : unit - (least - power);
+    double sum = least + (lost + (powers[j].lost + power * exp_minus_one(r > 0 ? r : 0)));
+    sum = sum < least ? least : sum;
+    sum = sum > most ? most : sum;
+    // In two steps, since 2^-e may be too small for a normal number.
+    return 1 / sum * power_of_two(-(e / 2)) * power_of_two(-(e - e / 2));
 }
