@@ -24,7 +24,12 @@ void *arena_zero_array(struct arena *arena, size_t count, size_t bytes)
 
 char *arena_copy_text(struct arena *arena, const char *data, size_t size)
 {
-    char *copy = size + 1 == 0 ? NULL : arena_alloc(arena, size + 1);
+    size_t bytes;
+    if (!num_add(size, 1, &bytes)) {
+        arena->overflowed = true;
+        return NULL;
+    }
+    char *copy = arena_alloc(arena, bytes);
     if (copy == NULL)
         return NULL;
     if (size > 0)
