@@ -160,17 +160,20 @@ enum status scoreset_score(struct scoreset *set, const struct scorer *scorer, st
 enum status scoreset_quality(const struct scoreset *set, const struct calibrate *calibrate,
                              struct quality *ret_quality, struct diag *reterr)
 {
+    struct quality_input input = {.lists = set->lists,
+                                  .docs = set->docs,
+                                  .offset = set->offset,
+                                  .logit = set->logit,
+                                  .grade = set->grade};
+    // Without a map the logits themselves are measured: no digit of LogLoss goes through p.
+    if (calibrate->kind == CALIBRATE_IDENTITY)
+        return quality_measure(&input, ret_quality, reterr);
     double *p = malloc((set->docs + 1) * sizeof(*p));
     if (p == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < set->docs; i++)
         p[i] = calibrate_probability(calibrate, set->logit[i]);
-    struct quality_input input = {.lists = set->lists,
-                                  .docs = set->docs,
-                                  .offset = set->offset,
-                                  .logit = set->logit,
-                                  .p = p,
-                                  .grade = set->grade};
+    input.p = p;
     enum status code = quality_measure(&input, ret_quality, reterr);
     free(p);
     return code;
