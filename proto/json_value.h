@@ -1,9 +1,11 @@
 // JSON as a tree, for everything that is not a request body or a training file: the one door to
-// jansson. Duplicate keys are refused, depth <= JSON_VALUE_MAX_DEPTH (checked before jansson sees
-// it).
+// jansson. Duplicate keys are refused, depth <= JSON_VALUE_MAX_DEPTH (checked before jansson, which
+// recurses, sees the text), text is UTF-8 without U+0000, integers fit 64 bits.
 //
-// `struct json_value` is jansson's json_t behind our names; numbers print with 17 digits at most,
-// keys sorted, so equal trees give equal bytes.
+// jansson reads; the tree is ours: keys stand in byte order, so by index, by key (binary search)
+// and on paper maps look the same, and equal trees give equal bytes. Reals print in the shortest
+// form that reads back, with a point or an exponent; integers without. A tree belongs to one thread
+// at a time; reading alone may be shared.
 #pragma once
 
 #include "base/buf.h"
@@ -36,6 +38,7 @@ void json_value_free(struct json_value *root);
 enum json_value_kind json_value_kind(const struct json_value *value);
 const struct json_value *json_value_get(const struct json_value *map, const char *key); // or NULL
 size_t json_value_size(const struct json_value *value); // of a list or a map, else 0
+// Item of a list, or value of a map in the order of its keys.
 const struct json_value *json_value_at(const struct json_value *list, size_t index);
 const char *json_value_key_at(const struct json_value *map, size_t index); // sorted order
 bool json_value_bool(const struct json_value *value);     // kind must be JSON_VALUE_BOOL
@@ -63,6 +66,7 @@ void json_value_push(struct json_value *list, struct json_value *child);
 void json_value_push_text(struct json_value *list, const char *text);
 void json_value_push_int(struct json_value *list, int64_t number);
 void json_value_push_number(struct json_value *list, double number);
+bool json_value_broken(const struct json_value *value); // of this node alone
 // Compact (indent 0) or indented text, keys sorted, appended.
 MUST_USE enum status json_value_write(const struct json_value *root, unsigned indent,
                                       struct buf *out);

@@ -11,6 +11,8 @@
 
 // Limits that hold whatever the configuration says.
 enum { RANK_MAX_ID_BYTES = 256, RANK_MAX_DEPTH = 32 };
+static const double rank_max_money = 1e15; // bids and floors; keeps every eCPM finite
+static const char rank_memory_words[] = "the request needs more memory than one may have";
 
 struct rank_candidate {
     struct span id; // as sent, unescaped
@@ -38,6 +40,12 @@ struct rank_limits {
     bool unknown_ignore; // unknown features are counted, not refused
 };
 
+// A bid with all candidates or with none, else STATUS_INVALID naming the first that lacks one.
+MUST_USE enum status rank_check_bids(const struct rank_request *request, struct diag *reterr);
+// Every id once. The arena is given back what was taken from it.
+MUST_USE enum status rank_check_ids(const struct rank_request *request, struct arena *arena,
+                                    struct diag *reterr);
+
 struct rank_result {
     uint32_t candidate; // index in the request
     float pctr;
@@ -51,6 +59,8 @@ struct rank_reply {
     const struct rank_request *request;
     const struct rank_result *results;
     size_t count;
+    const struct rank_result
+        *next; // the first that was cut off, which prices the last shown; or NULL
     uint32_t below_floor;
     double gamma;
     bool priced;               // bids were sent: ecpm and price are in the reply
@@ -71,5 +81,7 @@ enum rank_stage { RANK_STAGE_TABLE(RANK_STAGE_ENUM) RANK_STAGES };
 
 // Appends the JSON reply. pctr prints as the shortest float, money as the shortest double.
 void rank_encode(const struct rank_reply *reply, struct buf *out);
-// {"error":"path: words"}; foreign text escaped, cut to 120 characters; never a file name.
+// {"error":"path: words"}. Whoever fills the diag escapes and cuts foreign text (json_fault.h). Of
+// a fault of ours (HTTP 5xx) only the general text of its code goes out: words of a diag may name
+// files.
 void rank_encode_error(const struct diag *diag, enum status code, struct buf *out);
