@@ -57,5 +57,5 @@ const struct command cmd_evaluate = {
     "  ctr evaluate run/teacher.safetensors run/student.safetensors --data test.txt\n\n"
     "Ranking (NDCG@10 on grades, AUC, GAUC) compares raw logits; calibration (LogLoss, ECE,\n"
     "PCOC, Brier, normalised entropy, slope and intercept) uses the calibrated probability\n"
-    "of a click, grade > 0. docs/metrics.md explains each.\n",
+    "of a click, grade > 0. docs/measures.md explains each.\n",
     cmd_evaluate_run};
