@@ -28,10 +28,11 @@ static int make_place(void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
     assert_non_null(place);
-    snprintf(place->folder, sizeof(place->folder), "/tmp/test_dataset.XXXXXX");
-    assert_non_null(mkdtemp(place->folder));
-    snprintf(place->text, sizeof(place->text), "%s/data.txt", place->folder);
-    snprintf(place->cache, sizeof(place->cache), "%s/data.cache", place->folder);
+    char folder[] = "/tmp/test_dataset.XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    snprintf(place->folder, sizeof(place->folder), "%s", folder);
+    snprintf(place->text, sizeof(place->text), "%s/data.txt", folder);
+    snprintf(place->cache, sizeof(place->cache), "%s/data.cache", folder);
     *state = place;
     return 0;
 }
