@@ -2,6 +2,7 @@
 
 #include "base/num.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -56,11 +57,12 @@ enum status file_read_fd(int fd, const char *name, size_t limit_bytes, size_t pa
     return STATUS_OK;
 }
 
-enum status file_read_at(int folder_fd, const char *name, size_t limit_bytes, size_t padding,
-                         struct file_bytes *ret_bytes, struct diag *reterr)
+MUST_USE static enum status file_open_and_read(int folder_fd, const char *name, int flags,
+                                               size_t limit_bytes, size_t padding,
+                                               struct file_bytes *ret_bytes, struct diag *reterr)
 {
     // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
     if (fd < 0)
         return diag_errno(reterr, name, "cannot open");
     enum status code = file_read_fd(fd, name, limit_bytes, padding, ret_bytes, reterr);
@@ -68,10 +70,17 @@ enum status file_read_at(int folder_fd, const char *name, size_t limit_bytes, si
     return code;
 }
 
+enum status file_read_at(int folder_fd, const char *name, size_t limit_bytes, size_t padding,
+                         struct file_bytes *ret_bytes, struct diag *reterr)
+{
+    assert(strchr(name, '/') == NULL && strcmp(name, "..") != 0);
+    return file_open_and_read(folder_fd, name, O_NOFOLLOW, limit_bytes, padding, ret_bytes, reterr);
+}
+
 enum status file_read(const char *path, size_t limit_bytes, size_t padding,
                       struct file_bytes *ret_bytes, struct diag *reterr)
 {
-    return file_read_at(AT_FDCWD, path, limit_bytes, padding, ret_bytes, reterr);
+    return file_open_and_read(AT_FDCWD, path, 0, limit_bytes, padding, ret_bytes, reterr);
 }
 
 void file_free(struct file_bytes *bytes)

@@ -20,7 +20,7 @@ MUST_USE enum status file_read(const char *path, size_t limit_bytes, size_t padd
                                struct file_bytes *ret_bytes, struct diag *reterr);
 MUST_USE enum status file_read_at(int folder_fd, const char *name, size_t limit_bytes,
                                   size_t padding, struct file_bytes *ret_bytes,
-                                  struct diag *reterr); // name: one component, never a symlink out
+                                  struct diag *reterr); // name: one component, not a symlink
 // From a descriptor that stays the caller's; `name` is for messages.
 MUST_USE enum status file_read_fd(int fd, const char *name, size_t limit_bytes, size_t padding,
                                   struct file_bytes *ret_bytes, struct diag *reterr);
