@@ -111,9 +111,10 @@ static MUST_USE enum status read_root(const struct json_value *root, struct mani
 enum status manifest_read(struct span text, struct manifest *ret_manifest, struct diag *reterr)
 {
     struct json_value *root = NULL;
-    enum status code = json_value_parse(text, &root, reterr);
-    if (code != STATUS_OK)
-        return as_corrupt(code);
+    struct diag inner = {0};
+    enum status code = json_value_parse(text, &root, &inner);
+    if (code != STATUS_OK) // a line and a column of the text inside would mislead
+        return diag_at_path(reterr, as_corrupt(code), "manifest", "%s", inner.words);
     struct manifest manifest = {0};
     code = read_root(root, &manifest, reterr);
     json_value_free(root);
