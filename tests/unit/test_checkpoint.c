@@ -100,7 +100,6 @@ static void test_refuses_what_does_not_fit(void **state)
     changed("[8,20,6,1]", "[8,20,6,2]", *state, "gives 2 values, not one logit");
     changed("[8,20,6,1]", "[8,20,6,0]", *state, "width 3 is not an integer");
     changed("[8,20,6,1]", "[8,2.,6,1]", *state, "manifest");
-    changed("[8,20,6,1]", "[8,\\t\\t6]", *state, "manifest");
     changed("[8,20,6,1]", "[        ]", *state, "0 widths are not in 2..17");
     changed("\\\"relu\\\"", "\\\"gelu\\\"", *state, "activation is \"gelu\"");
     changed("\\\"precision\\\"", "\\\"decision_\\\"", *state, "unknown key \"decision_\"");
