@@ -62,13 +62,14 @@ static enum MHD_Result send_body(struct http *http, struct MHD_Connection *conne
     return result;
 }
 
+// Before the end of the request or after a body that was too much: the connection ends with it.
 static enum MHD_Result send_error(struct http *http, struct MHD_Connection *connection,
                                   const struct route *route, const struct diag *diag,
-                                  enum status code, enum http_after after)
+                                  enum status code)
 {
     buf_clear(&http->text);
     rank_encode_error(diag, code, &http->text);
-    return send_body(http, connection, route, code, &http->text, MHD_RESPMEM_MUST_COPY, after);
+    return send_body(http, connection, route, code, &http->text, MHD_RESPMEM_MUST_COPY, HTTP_CLOSE);
 }
 
 static enum MHD_Result note_header(void *cls, enum MHD_ValueKind kind, const char *name,
@@ -86,6 +87,14 @@ static int connection_socket(struct MHD_Connection *connection)
     return info != NULL ? info->connect_fd : -1;
 }
 
+// Makes the slot's answer a fault, before any worker has seen it.
+static void fail(struct slot *slot, const struct diag *diag, enum status code)
+{
+    slot->outcome = code;
+    rank_encode_error(diag, code, &slot->reply);
+    atomic_store_explicit(&slot->state, SLOT_DONE, memory_order_relaxed);
+}
+
 static enum MHD_Result answer_observe(struct http *http, struct MHD_Connection *connection,
                                       const struct route *route)
 {
@@ -94,37 +103,46 @@ static enum MHD_Result answer_observe(struct http *http, struct MHD_Connection *
     return send_body(http, connection, route, code, &http->text, MHD_RESPMEM_MUST_COPY, HTTP_KEEP);
 }
 
-// The head has been read. Answers at once whatever needs no body, else takes a slot for it.
+// Which row answers, or why none does. `*ret_route` is set for a known path.
+static enum status look_up(const struct http *http, const char *path, const char *method,
+                           const struct head *head, const struct route **ret_route,
+                           struct diag *reterr)
+{
+    enum status code = route_find(method, path, ret_route);
+    enum route_plane plane = code == STATUS_OK ? (*ret_route)->plane : ROUTE_OBSERVE;
+    TRY(head_check(head, plane, http->parts.max_body_bytes, reterr));
+    if (code == STATUS_NOT_FOUND)
+        return diag_set(reterr, code, "there is no such path");
+    if (code == STATUS_BAD_METHOD)
+        return diag_set(reterr, code, "the method is not allowed here, expected %s",
+                        route_allow(*ret_route));
+    if (plane == ROUTE_OBSERVE && head_has_body(head))
+        return diag_set(reterr, STATUS_INVALID, "this path takes no body");
+    return STATUS_OK;
+}
+
+static bool framing_is_clear(const struct head *head)
+{
+    struct diag ignored;
+    return head_check(head, ROUTE_OBSERVE, SIZE_MAX, &ignored) == STATUS_OK;
+}
+
+// The head has been read. What is wrong with a body to come, or with how its end is told, is
+// answered at once and ends the connection, because the body is not read. Everything else waits for
+// the end of the request: the library ends a connection that is answered before.
 static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *path,
                              const char *method, void **context)
 {
     struct head head;
     head_init(&head);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, note_header, &head);
-    // A body that is not read must not be taken for the next request.
-    enum http_after after = head_has_body(&head) ? HTTP_CLOSE : HTTP_KEEP;
     const struct route *route = NULL;
     struct diag diag = {0};
-    enum status code = route_find(method, path, &route);
-    if (code == STATUS_NOT_FOUND)
-        diag_set(&diag, code, "there is no such path");
-    if (code == STATUS_BAD_METHOD)
-        diag_set(&diag, code, "the method is not allowed here, expected %s", route_allow(route));
-    enum route_plane plane = code == STATUS_OK ? route->plane : ROUTE_OBSERVE;
-    enum status faults = head_check(&head, plane, http->parts.max_body_bytes, &diag);
-    if (faults != STATUS_OK) {
-        if (faults == STATUS_TOO_LARGE)
-            server_metrics_shed(http->parts.shard, SERVER_METRICS_BODY_TOO_LARGE);
-        return send_error(http, connection, route, &diag, faults, HTTP_CLOSE);
-    }
-    if (code != STATUS_OK)
-        return send_error(http, connection, route, &diag, code, after);
-    if (route->plane == ROUTE_OBSERVE) {
-        if (after == HTTP_KEEP)
-            return answer_observe(http, connection, route);
-        diag_set(&diag, STATUS_INVALID, "this path takes no body");
-        return send_error(http, connection, route, &diag, STATUS_INVALID, HTTP_CLOSE);
-    }
+    enum status code = look_up(http, path, method, &head, &route, &diag);
+    if (code == STATUS_TOO_LARGE)
+        server_metrics_shed(http->parts.shard, SERVER_METRICS_BODY_TOO_LARGE);
+    if (code != STATUS_OK && (head_has_body(&head) || !framing_is_clear(&head)))
+        return send_error(http, connection, route, &diag, code);
     struct slot *slot = slot_take(http->parts.slots);
     assert(slot != NULL); // there are as many as connections and workers
     slot->route = route;
@@ -133,6 +151,8 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
     slot->arrival_ns = tick_ns();
     if (head.timeout_us != 0)
         slot->deadline_ns = slot->arrival_ns + head.timeout_us * 1000;
+    if (code != STATUS_OK)
+        fail(slot, &diag, code);
     *context = slot;
     return MHD_YES;
 }
@@ -163,11 +183,11 @@ static enum MHD_Result enqueue(struct http *http, struct MHD_Connection *connect
         server_metrics_shed(http->parts.shard, SERVER_METRICS_BODY_TOO_LARGE);
         diag_set(&diag, STATUS_TOO_LARGE, "the body has more than %zu bytes",
                  http->parts.max_body_bytes);
-        return send_error(http, connection, slot->route, &diag, STATUS_TOO_LARGE, HTTP_CLOSE);
+        return send_error(http, connection, slot->route, &diag, STATUS_TOO_LARGE);
     }
     if (slot_seal(slot) != STATUS_OK) {
         diag_set(&diag, STATUS_NO_MEMORY, "no memory for the body");
-        return send_error(http, connection, slot->route, &diag, STATUS_NO_MEMORY, HTTP_CLOSE);
+        return send_error(http, connection, slot->route, &diag, STATUS_NO_MEMORY);
     }
     slot->queued_ns = tick_ns();
     slot_share(slot);
@@ -180,10 +200,9 @@ static enum MHD_Result enqueue(struct http *http, struct MHD_Connection *connect
     bool draining = atomic_load_explicit(&http->parts.observe->draining, memory_order_acquire);
     server_metrics_shed(http->parts.shard,
                         draining ? SERVER_METRICS_DRAINING : SERVER_METRICS_QUEUE_FULL);
-    slot->outcome = diag_set(&diag, draining ? STATUS_UNAVAILABLE : STATUS_OVERLOADED,
-                             draining ? "shutting down" : "the queue is full, try again later");
-    rank_encode_error(&diag, slot->outcome, &slot->reply);
-    slot_move(slot, SLOT_QUEUED, SLOT_DONE);
+    enum status code = diag_set(&diag, draining ? STATUS_UNAVAILABLE : STATUS_OVERLOADED,
+                                draining ? "shutting down" : "the queue is full, try again later");
+    fail(slot, &diag, code);
     slot_release(http->parts.slots, slot);
     MHD_resume_connection(connection);
     return MHD_YES;
@@ -204,6 +223,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
         return take_body(http, slot, data, size);
     switch (slot_state(slot)) {
     case SLOT_READING:
+        if (slot->route->plane == ROUTE_OBSERVE)
+            return answer_observe(http, connection, slot->route);
         return enqueue(http, connection, slot);
     case SLOT_DONE:
         return send_body(http, connection, slot->route, slot->outcome, &slot->reply,

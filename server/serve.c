@@ -222,6 +222,7 @@ static enum status encode(struct run *run)
         .id = run->request.id,
         .model = run->model->name,
         .version = run->model->version,
+        .arm = "control", // what serves without an experiment
         .request = &run->request,
         .results = results,
         .count = shown,

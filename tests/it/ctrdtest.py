@@ -8,7 +8,7 @@ import http.client
 import json
 import os
 import select
-import signal
+import signal as signals
 import socket
 import subprocess
 import tempfile
@@ -106,7 +106,7 @@ class Daemon:
                 raise AssertionError("ctrd reported:\n" + text)
         return code
 
-    def stop(self, number=signal.SIGTERM):
+    def stop(self, number=signals.SIGTERM):
         self.signal(number)
         return self.wait()
 

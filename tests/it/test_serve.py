@@ -12,6 +12,7 @@ class Serve(ctrdtest.DaemonTest):
         status, reply = self.daemon.rank(body_of(5, id="r-17"))
         self.assertEqual(status, 200)
         self.assertEqual((reply["id"], reply["model"], reply["version"]), ("r-17", "demo", "1"))
+        self.assertEqual((reply["arm"], reply["gamma"], reply["below_floor"]), ("control", 1, 0))
         ranked = reply["ranked"]
         self.assertEqual([place["rank"] for place in ranked], [1, 2, 3, 4, 5])
         self.assertEqual(sorted(place["id"] for place in ranked), [f"a{i}" for i in range(5)])

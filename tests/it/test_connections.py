@@ -1,0 +1,93 @@
+"""Hundreds of keep-alive connections, some asleep in the queue, some ready: none starves.
+
+libmicrohttpd before 1.0.3 could pass over a ready connection while others were suspended. Every
+connection sends its requests one after another, on its own; the worst wait of any is bounded by what the
+requests before it in the queue take, many times over.
+"""
+
+import selectors
+import time
+import unittest
+
+import ctrdtest
+from ctrdtest import body_of
+
+CONNECTIONS = 300
+SECONDS = 4.0
+WORST_SECONDS = 5.0
+
+
+class Client:
+    """A connection that always has one request out."""
+
+    def __init__(self, daemon, request):
+        self.request = request
+        self.sock = daemon.raw()
+        self.sock.setblocking(False)
+        self.answered = 0
+        self.worst = 0.0
+        self.got = b""
+
+    def send(self, now):
+        self.sent = now
+        self.got = b""
+        sent = self.sock.send(self.request)
+        assert sent == len(self.request)
+
+    def take(self, now):
+        """Reads what is there; True when the reply is whole."""
+        piece = self.sock.recv(1 << 20)
+        if not piece:
+            raise AssertionError("the server closed a connection")
+        self.got += piece
+        head, gap, body = self.got.partition(b"\r\n\r\n")
+        if not gap:
+            return False
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        if len(body) < length:
+            return False
+        assert head.startswith(b"HTTP/1.1 200"), head
+        self.answered += 1
+        self.worst = max(self.worst, now - self.sent)
+        return True
+
+
+class Starvation(ctrdtest.DaemonTest):
+    sets = (f"serve.queue={CONNECTIONS}",)
+    features = "f:item:32"
+    hidden = "64,32"
+
+    def test_no_connection_starves(self):
+        body = body_of(20, 32)
+        rank = (b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
+        live = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+        clients = [Client(self.daemon, live if i % 4 == 0 else rank) for i in range(CONNECTIONS)]
+        with selectors.DefaultSelector() as selector:
+            for client in clients:
+                selector.register(client.sock, selectors.EVENT_READ, client)
+                client.send(time.monotonic())
+            end = time.monotonic() + SECONDS
+            out = CONNECTIONS
+            while out > 0:
+                events = selector.select(30)
+                self.assertTrue(events, f"{out} connections got no answer in 30 s")
+                for key, _ in events:
+                    now = time.monotonic()
+                    if not key.data.take(now):
+                        continue
+                    if now < end:
+                        key.data.send(now)
+                    else:
+                        out -= 1
+        for client in clients:
+            client.sock.close()
+        answered = [client.answered for client in clients]
+        worst = max(client.worst for client in clients)
+        print(f"{sum(answered)} answers on {CONNECTIONS} connections, fewest on one {min(answered)}, "
+              f"worst wait {worst * 1e3:.0f} ms", flush=True)
+        self.assertGreaterEqual(min(answered), 2)
+        self.assertLess(worst, WORST_SECONDS)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,110 @@
+"""SIGTERM under load: no request that was taken fails, readyz says 503, exit code 0."""
+
+import http.client
+import json
+import os
+import signal
+import tempfile
+import threading
+import unittest
+
+import ctrdtest
+from ctrdtest import body_of
+
+
+class Drain(unittest.TestCase):
+    def start(self, *sets, features="f:item:136", hidden="256,128"):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        models = os.path.join(folder.name, "demo")
+        ctrdtest.make_model(models, features=features, hidden=hidden)
+        daemon = ctrdtest.Daemon(models, *sets)
+        self.addCleanup(daemon.kill)
+        return daemon
+
+    def client(self, daemon, started, faults, counts):
+        """Ranks on one connection until the server says that it closes it."""
+        body = body_of(60, 136)
+        connection = daemon.connect()
+        done = 0
+        try:
+            while True:
+                connection.request("POST", "/v1/rank", body)
+                reply = connection.getresponse()
+                text = reply.read()
+                if reply.status != 200 or len(json.loads(text)["ranked"]) != 60:
+                    faults.append((reply.status, text[:200]))
+                    return
+                done += 1
+                started.release()
+                if reply.headers["Connection"] == "close":
+                    return
+        except (OSError, http.client.HTTPException) as fault:
+            faults.append(repr(fault))
+        finally:
+            counts.append(done)
+            connection.close()
+
+    def test_term_under_load_loses_nothing(self):
+        for delay in (0, 300):
+            with self.subTest(delay=delay):
+                daemon = self.start(f"drain.delay_ms={delay}")
+                started, faults, counts = threading.Semaphore(0), [], []
+                threads = [threading.Thread(target=self.client, args=(daemon, started, faults, counts))
+                           for _ in range(16)]
+                for thread in threads:
+                    thread.start()
+                for _ in range(100):
+                    self.assertTrue(started.acquire(timeout=60))
+                daemon.signal(signal.SIGTERM)
+                for thread in threads:
+                    thread.join(60)
+                self.assertEqual(daemon.wait(), 0)
+                self.assertEqual(faults, [])
+                self.assertEqual(len(counts), 16)
+
+    def test_readyz_turns_503_while_requests_are_served(self):
+        daemon = self.start("drain.delay_ms=3600000")
+        self.assertEqual(daemon.request("GET", "/readyz")[0], 200)
+        daemon.signal(signal.SIGTERM)
+        while daemon.request("GET", "/readyz")[0] == 200:
+            pass
+        status, headers, body = daemon.request("GET", "/readyz")
+        self.assertEqual((status, headers["Connection"]), (503, "close"))
+        self.assertFalse(json.loads(body)["ready"])
+        self.assertEqual(daemon.request("GET", "/livez")[0], 200)
+        self.assertEqual(daemon.rank(body_of(3, 136))[0], 200)
+        self.assertEqual(daemon.stop(signal.SIGINT), 0)  # the second signal does not wait
+
+    def test_a_request_half_sent_is_waited_for(self):
+        daemon = self.start()
+        body = body_of(3, 136)
+        with daemon.raw() as sock:
+            sock.sendall(b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+            while daemon.metrics()["ctrd_inflight_requests"] < 2:
+                pass
+            daemon.signal(signal.SIGTERM)
+            self.assertRaises(Exception, daemon.process.wait, 0.3)
+            sock.sendall(body)
+            self.assertEqual(ctrdtest.read_reply(sock.makefile("rb"))[0], 200)
+        self.assertEqual(daemon.wait(), 0)
+
+    def test_the_timeout_bounds_the_wait(self):
+        daemon = self.start("drain.timeout_ms=200")
+        with daemon.raw() as sock:
+            sock.sendall(b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+            while daemon.metrics()["ctrd_inflight_requests"] < 2:
+                pass
+            daemon.signal(signal.SIGTERM)
+            self.assertEqual(daemon.wait(30), 0)
+        self.assertIn("drain timeout", daemon.stderr())
+
+    def test_int_and_quit_end_at_once(self):
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            daemon = self.start("drain.delay_ms=3600000")
+            self.assertEqual(daemon.request("GET", "/livez")[0], 200)
+            self.assertEqual(daemon.stop(number), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

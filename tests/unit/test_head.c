@@ -1,0 +1,127 @@
+// server/head: what the headers say about the body, and which of them are refused.
+#include "server/head.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { LIMIT = 1000, MAX_HEADERS = 4 };
+
+struct sample {
+    const char *headers[MAX_HEADERS][2];
+    enum route_plane plane;
+    enum status wanted;
+    const char *path; // of the fault
+    bool has_body;
+};
+
+static const struct sample samples[] = {
+    {{{"Host", "x"}}, ROUTE_DATA, STATUS_OK, "", false},
+    {{{"Content-Length", "0"}}, ROUTE_DATA, STATUS_OK, "", false},
+    {{{"Content-Length", "1000"}}, ROUTE_DATA, STATUS_OK, "", true},
+    {{{"content-length", " 7 "}}, ROUTE_DATA, STATUS_OK, "", true},
+    {{{"Transfer-Encoding", "Chunked"}}, ROUTE_DATA, STATUS_OK, "", true},
+    {{{"Content-Length", "1001"}}, ROUTE_DATA, STATUS_TOO_LARGE, "", true},
+    {{{"Content-Length", "1001"}}, ROUTE_OBSERVE, STATUS_TOO_LARGE, "", true},
+    {{{"Content-Length", "18446744073709551616"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "Content-Length",
+     true},
+    {{{"Content-Length", "-1"}}, ROUTE_DATA, STATUS_INVALID, "Content-Length", true},
+    {{{"Content-Length", "-0"}}, ROUTE_DATA, STATUS_INVALID, "Content-Length", true},
+    {{{"Content-Length", "+1"}}, ROUTE_DATA, STATUS_INVALID, "Content-Length", true},
+    {{{"Content-Length", "1, 1"}}, ROUTE_DATA, STATUS_INVALID, "Content-Length", true},
+    {{{"Content-Length", "0x1"}}, ROUTE_DATA, STATUS_INVALID, "Content-Length", true},
+    {{{"Content-Length", ""}}, ROUTE_DATA, STATUS_INVALID, "Content-Length", true},
+    {{{"Content-Length", "5"}, {"Content-Length", "5"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "Content-Length",
+     true},
+    {{{"Content-Length", "5"}, {"CONTENT-LENGTH", "6"}},
+     ROUTE_OBSERVE,
+     STATUS_INVALID,
+     "Content-Length",
+     true},
+    {{{"Host", "x"}, {"host", "x"}}, ROUTE_OBSERVE, STATUS_INVALID, "Host", false},
+    {{{"Transfer-Encoding", "chunked"}, {"transfer-encoding", "chunked"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "Transfer-Encoding",
+     true},
+    {{{"Transfer-Encoding", "chunked"}, {"Content-Length", "5"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "Content-Length",
+     true},
+    {{{"Transfer-Encoding", "gzip, chunked"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "Transfer-Encoding",
+     true},
+    {{{"Transfer-Encoding", ""}}, ROUTE_DATA, STATUS_INVALID, "Transfer-Encoding", true},
+    {{{"Content-Type", "application/json"}}, ROUTE_DATA, STATUS_OK, "", false},
+    {{{"Content-Type", "APPLICATION/JSON ; charset=utf-8"}}, ROUTE_DATA, STATUS_OK, "", false},
+    {{{"Content-Type", "text/json"}}, ROUTE_DATA, STATUS_BAD_TYPE, "Content-Type", false},
+    {{{"Content-Type", "application/json5"}}, ROUTE_DATA, STATUS_BAD_TYPE, "Content-Type", false},
+    {{{"Content-Type", ""}}, ROUTE_DATA, STATUS_BAD_TYPE, "Content-Type", false},
+    {{{"Content-Type", "text/plain"}}, ROUTE_OBSERVE, STATUS_OK, "", false},
+    {{{"Content-Type", "application/json"}, {"Content-Type", "application/json"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "Content-Type",
+     false},
+    {{{"X-Request-Timeout-Ms", "0"}}, ROUTE_DATA, STATUS_INVALID, "X-Request-Timeout-Ms", false},
+    {{{"X-Request-Timeout-Ms", "3600001"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "X-Request-Timeout-Ms",
+     false},
+    {{{"X-Request-Timeout-Ms", "5"}, {"X-Request-Timeout-Ms", "5"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "X-Request-Timeout-Ms",
+     false},
+    {{{"X-Request-Timeout-Ms", "1.5"}}, ROUTE_DATA, STATUS_INVALID, "X-Request-Timeout-Ms", false},
+};
+
+static void test_samples(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        const struct sample *sample = &samples[i];
+        struct head head;
+        head_init(&head);
+        for (size_t h = 0; h < MAX_HEADERS && sample->headers[h][0] != NULL; h++)
+            head_note(&head, sample->headers[h][0], span_of(sample->headers[h][1]));
+        struct diag diag = {0};
+        print_message("sample %zu: %s: %s\n", i, sample->headers[0][0], sample->headers[0][1]);
+        assert_int_equal(head_check(&head, sample->plane, LIMIT, &diag), sample->wanted);
+        if (sample->wanted != STATUS_OK)
+            assert_string_equal(diag.path, sample->path);
+        assert_int_equal(head_has_body(&head), sample->has_body);
+    }
+}
+
+static void test_timeout_is_microseconds(void **state)
+{
+    (void)state;
+    struct head head;
+    head_init(&head);
+    assert_int_equal(head.timeout_us, 0);
+    head_note(&head, "x-request-timeout-ms", span_of("25"));
+    assert_int_equal(head.timeout_us, 25000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_timeout_is_microseconds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
