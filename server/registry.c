@@ -74,7 +74,7 @@ enum status registry_open(const char *folder, const char *name, const struct ker
     }
     LOG_EVENT(LOG_INFO, "model loaded", LOG_S("model", model->name),
               LOG_S("version", model->version), LOG_S("sha256_12", model->sha256),
-              LOG_F("seconds", tick_seconds_since(begun)));
+              LOG_I("load_us", (tick_ns() - begun) / 1000));
     ret_registry->model = model;
     return STATUS_OK;
 }
