@@ -56,7 +56,7 @@ class Parity(ctrtest.Folder):
         return {int(place["id"]): bits(place["pctr"]) for place in reply["ranked"]}
 
     def check(self, kernels):
-        daemon = ctrdtest.Daemon(self.home / "models/lgb", f"kernels={kernels}")
+        daemon = ctrdtest.Daemon(self.home / "models/lgb", f"serve.kernels={kernels}")
         try:
             seen = 0
             for qid, documents in self.lists:
