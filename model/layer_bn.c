@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 // Rows are added four at a time: a column's sum is then loaded and stored once for four additions.
@@ -53,25 +52,29 @@ void layer_bn_prepare(struct layer_bn *bn)
     }
 }
 
-static inline float standardise(const struct layer_bn *bn, size_t unit, float x)
+static inline float standardise(float x, float mean_high, float mean_low, float inverse)
 {
-    return ((x - bn->mean_high[unit]) - bn->mean_low[unit]) * bn->inverse[unit];
+    return ((x - mean_high) - mean_low) * inverse;
+}
+
+// A row of each; pointers that do not overlap let the compiler take several units at once.
+static void normalise_row(const struct layer_bn *bn, const float *restrict x, float *restrict y)
+{
+    const float *restrict high = bn->mean_high, *restrict low = bn->mean_low;
+    const float *restrict inverse = bn->inverse, *restrict gamma = bn->gamma;
+    const float *restrict beta = bn->beta;
+    if (gamma)
+        for (size_t j = 0; j < bn->units; j++)
+            y[j] = standardise(x[j], high[j], low[j], inverse[j]) * gamma[j] + beta[j];
+    else
+        for (size_t j = 0; j < bn->units; j++)
+            y[j] = standardise(x[j], high[j], low[j], inverse[j]);
 }
 
 void layer_bn_forward_normalise(const struct layer_bn *bn, const float *x, size_t n, float *y)
 {
-    size_t units = bn->units;
-    bool affine = bn->gamma != NULL;
-    for (size_t i = 0; i < n; i++) {
-        const float *from = x + i * units;
-        float *to = y + i * units;
-        if (affine)
-            for (size_t j = 0; j < units; j++)
-                to[j] = standardise(bn, j, from[j]) * bn->gamma[j] + bn->beta[j];
-        else
-            for (size_t j = 0; j < units; j++)
-                to[j] = standardise(bn, j, from[j]);
-    }
+    for (size_t i = 0; i < n; i++)
+        normalise_row(bn, x + i * bn->units, y + i * bn->units);
 }
 
 void layer_bn_running(const struct layer_bn *bn, size_t n, float *running_mean, float *running_var)
@@ -85,30 +88,43 @@ void layer_bn_running(const struct layer_bn *bn, size_t n, float *running_mean, 
     }
 }
 
-void layer_bn_backward_sum(const struct layer_bn *bn, const float *g, const float *x, size_t n,
-                           double *sum_g, double *sum_gx)
+static void backward_sum_row(const struct layer_bn *bn, const float *restrict g,
+                             const float *restrict x, double *restrict sum_g,
+                             double *restrict sum_gx)
 {
-    size_t units = bn->units;
-    for (size_t i = 0; i < n; i++) {
-        const float *from = x + i * units, *grad = g + i * units;
-        for (size_t j = 0; j < units; j++) {
-            sum_g[j] += (double)grad[j];
-            sum_gx[j] += (double)grad[j] * (double)standardise(bn, j, from[j]);
-        }
+    const float *restrict high = bn->mean_high, *restrict low = bn->mean_low;
+    const float *restrict inverse = bn->inverse;
+    for (size_t j = 0; j < bn->units; j++) {
+        double xhat = (double)standardise(x[j], high[j], low[j], inverse[j]);
+        sum_g[j] += (double)g[j];
+        sum_gx[j] += (double)g[j] * xhat;
     }
 }
 
-void layer_bn_backward_input(const struct layer_bn *bn, const float *g, const float *x, size_t n,
-                             const float *mean_g, const float *mean_gx, float *grad_x)
+void layer_bn_backward_sum(const struct layer_bn *bn, const float *g, const float *x, size_t n,
+                           double *sum_g, double *sum_gx)
 {
-    size_t units = bn->units;
-    for (size_t i = 0; i < n; i++) {
-        const float *from = x + i * units, *grad = g + i * units;
-        float *to = grad_x + i * units;
-        for (size_t j = 0; j < units; j++) {
-            float xhat = standardise(bn, j, from[j]);
-            float scale = bn->gamma ? bn->gamma[j] * bn->inverse[j] : bn->inverse[j];
-            to[j] = scale * ((grad[j] - mean_g[j]) - xhat * mean_gx[j]);
-        }
+    for (size_t i = 0; i < n; i++)
+        backward_sum_row(bn, g + i * bn->units, x + i * bn->units, sum_g, sum_gx);
+}
+
+static void backward_input_row(const struct layer_bn *bn, float *restrict g,
+                               const float *restrict x, const float *restrict mean_g,
+                               const float *restrict mean_gx)
+{
+    const float *restrict high = bn->mean_high, *restrict low = bn->mean_low;
+    const float *restrict inverse = bn->inverse, *restrict gamma = bn->gamma;
+    for (size_t j = 0; j < bn->units; j++) {
+        float xhat = standardise(x[j], high[j], low[j], inverse[j]);
+        g[j] = inverse[j] * ((g[j] - mean_g[j]) - xhat * mean_gx[j]);
     }
+    for (size_t j = 0; gamma && j < bn->units; j++)
+        g[j] *= gamma[j];
+}
+
+void layer_bn_backward_input(const struct layer_bn *bn, float *g, const float *x, size_t n,
+                             const float *mean_g, const float *mean_gx)
+{
+    for (size_t i = 0; i < n; i++)
+        backward_input_row(bn, g + i * bn->units, x + i * bn->units, mean_g, mean_gx);
 }

@@ -32,7 +32,7 @@ void layer_bn_forward_sum(const struct layer_bn *bn, const float *x, size_t n, d
 void layer_bn_forward_centred(const struct layer_bn *bn, const float *x, size_t n, double *sum);
 // mean_high, mean_low and inverse from mean and var
 void layer_bn_prepare(struct layer_bn *bn);
-// x (n, units) -> y (n, units); in place allowed
+// x (n, units) -> y (n, units), not in place
 void layer_bn_forward_normalise(const struct layer_bn *bn, const float *x, size_t n, float *y);
 // running <- .9 running + .1 batch, the running variance with n - 1; n >= 2 rows in the minibatch
 void layer_bn_running(const struct layer_bn *bn, size_t n, float *running_mean, float *running_var);
@@ -40,7 +40,7 @@ void layer_bn_running(const struct layer_bn *bn, size_t n, float *running_mean, 
 // g, x (n, units) -> sum_g, sum_gx (units): adds g and g xhat to them
 void layer_bn_backward_sum(const struct layer_bn *bn, const float *g, const float *x, size_t n,
                            double *sum_g, double *sum_gx);
-// g, x (n, units) and the means of g and g xhat over the whole minibatch (units) -> grad_x; in
-// place of g allowed
-void layer_bn_backward_input(const struct layer_bn *bn, const float *g, const float *x, size_t n,
-                             const float *mean_g, const float *mean_gx, float *grad_x);
+// g (n, units) in place from the gradient of y to that of x; x (n, units); the means of g and g
+// xhat over the whole minibatch (units)
+void layer_bn_backward_input(const struct layer_bn *bn, float *g, const float *x, size_t n,
+                             const float *mean_g, const float *mean_gx);

@@ -26,17 +26,20 @@ void layer_dropout_mask(const struct layer_dropout_draw *draw, uint32_t row, uin
     }
 }
 
-void layer_dropout_forward(const float *x, const uint8_t *mask, size_t count, double rate, float *y)
+// The same in both directions: the mask is a constant factor.
+static void apply(float *restrict values, const uint8_t *restrict mask, size_t count, double rate)
 {
     float scale = (float)(1 / (1 - rate));
     for (size_t i = 0; i < count; i++)
-        y[i] = x[i] * (scale * (float)mask[i]);
+        values[i] *= scale * (float)mask[i];
 }
 
-void layer_dropout_backward(const float *g, const uint8_t *mask, size_t count, double rate,
-                            float *grad_x)
+void layer_dropout_forward(float *x, const uint8_t *mask, size_t count, double rate)
 {
-    float scale = (float)(1 / (1 - rate));
-    for (size_t i = 0; i < count; i++)
-        grad_x[i] = g[i] * (scale * (float)mask[i]);
+    apply(x, mask, count, rate);
+}
+
+void layer_dropout_backward(float *g, const uint8_t *mask, size_t count, double rate)
+{
+    apply(g, mask, count, rate);
 }

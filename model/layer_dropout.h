@@ -20,9 +20,7 @@ void layer_dropout_mask(const struct layer_dropout_draw *draw, uint32_t row, uin
                         size_t units, uint8_t *mask);
 size_t layer_dropout_blocks(size_t units);
 
-// y = x * mask / (1 - rate), over `count` numbers; in place allowed
-void layer_dropout_forward(const float *x, const uint8_t *mask, size_t count, double rate,
-                           float *y);
-// grad_x = g * mask / (1 - rate); in place allowed
-void layer_dropout_backward(const float *g, const uint8_t *mask, size_t count, double rate,
-                            float *grad_x);
+// x <- x * mask / (1 - rate), over `count` numbers
+void layer_dropout_forward(float *x, const uint8_t *mask, size_t count, double rate);
+// g <- g * mask / (1 - rate)
+void layer_dropout_backward(float *g, const uint8_t *mask, size_t count, double rate);

@@ -1,13 +1,15 @@
 #include "model/layer_relu.h"
 
-void layer_relu_forward(const float *x, size_t count, float *y)
+void layer_relu_forward(float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        y[i] = x[i] < 0 ? 0 : x[i];
+        x[i] = x[i] < 0 ? 0 : x[i];
 }
 
-void layer_relu_backward(const float *g, const float *y, size_t count, float *grad_x)
+void layer_relu_backward(float *restrict g, const float *restrict y, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        grad_x[i] = y[i] > 0 ? g[i] : 0;
+    for (size_t i = 0; i < count; i++) {
+        float kept = g[i];
+        g[i] = y[i] > 0 ? kept : 0;
+    }
 }

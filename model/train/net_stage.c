@@ -54,9 +54,9 @@ void net_stage_activate(const struct net_stage *stage, size_t begin, size_t end,
         else
             memcpy(x, stage->before + row * in, rows * in * sizeof *x);
         if (stage->relu)
-            layer_relu_forward(x, rows * in, x);
+            layer_relu_forward(x, rows * in);
         if (drop)
-            layer_dropout_forward(x, stage->mask + row * in, rows * in, rate, x);
+            layer_dropout_forward(x, stage->mask + row * in, rows * in, rate);
     }
 }
 
@@ -76,9 +76,9 @@ void net_stage_backward(const struct net_stage *stage, size_t begin, size_t end,
         size_t rows = block_end(row, end) - row;
         float *part = h + row * in;
         if (stage->mask)
-            layer_dropout_backward(part, stage->mask + row * in, rows * in, rate, part);
+            layer_dropout_backward(part, stage->mask + row * in, rows * in, rate);
         if (stage->relu)
-            layer_relu_backward(part, stage->x + row * in, rows * in, part);
+            layer_relu_backward(part, stage->x + row * in, rows * in);
         if (stage->bn.units > 0)
             layer_bn_backward_sum(&stage->bn, part, stage->before + row * in, rows, sum_g, sum_gx);
     }

@@ -413,7 +413,7 @@ static void backward_job(void *context, size_t shard)
     if (k + 1 < net->stage_count && stage[1].bn.units > 0) {
         float *g = net->flow[k % 2] + begin * out;
         layer_bn_backward_input(&stage[1].bn, g, stage->z + begin * out, rows, net->mean_g,
-                                net->mean_gx, g);
+                                net->mean_gx);
     }
     const float *g = stage_gradient(net, k);
     float *grads = shard == 0 ? net->grads : net->shard_grads + (shard - 1) * net->params.floats;

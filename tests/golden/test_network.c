@@ -105,9 +105,8 @@ static void bn_forward(struct whole_bn *whole, const float *x, float *y)
     layer_bn_forward_normalise(bn, x, whole->n, y);
 }
 
-// sums: gradient of beta, then of gamma
-static void bn_backward(const struct golden_case *c, struct whole_bn *whole, const float *g,
-                        float *grad_x)
+// g in place; sums: gradient of beta, then of gamma
+static void bn_backward(const struct golden_case *c, struct whole_bn *whole, float *g)
 {
     size_t units = whole->bn.units;
     float *means = golden_memory(c, 2 * units, sizeof(*means));
@@ -115,7 +114,7 @@ static void bn_backward(const struct golden_case *c, struct whole_bn *whole, con
     layer_bn_backward_sum(&whole->bn, g, whole->x, whole->n, whole->sums, whole->sums + units);
     for (size_t j = 0; j < 2 * units; j++)
         means[j] = (float)(whole->sums[j] / (double)whole->n);
-    layer_bn_backward_input(&whole->bn, g, whole->x, whole->n, means, means + units, grad_x);
+    layer_bn_backward_input(&whole->bn, g, whole->x, whole->n, means, means + units);
 }
 
 static void check_batch_norm(const struct golden_case *c)
@@ -123,16 +122,16 @@ static void check_batch_norm(const struct golden_case *c)
     size_t count, units;
     const struct json_value *running = golden_member(c, c->in, "running");
     float *x = golden_floats(c, golden_member(c, c->in, "x"), &count);
-    float *upstream = golden_floats(c, golden_member(c, c->in, "upstream"), &count);
+    float *g = golden_floats(c, golden_member(c, c->in, "upstream"), &count);
     float *mean = golden_floats(c, golden_member(c, running, "mean"), &units);
     float *var = golden_floats(c, golden_member(c, running, "var"), &units);
-    float *y = golden_memory(c, count, sizeof(*y)), *grad_x = golden_memory(c, count, sizeof(*y));
+    float *y = golden_memory(c, count, sizeof(*y));
     struct whole_bn whole = bn_make(c, count / units, units, floats_or_null(c, c->in, "gamma"),
                                     floats_or_null(c, c->in, "beta"));
     bn_forward(&whole, x, y);
     is_floats(c, c->expect, "y", y, count);
-    bn_backward(c, &whole, upstream, grad_x);
-    is_floats(c, c->expect, "grad_x", grad_x, count);
+    bn_backward(c, &whole, g);
+    is_floats(c, c->expect, "grad_x", g, count);
     if (whole.bn.gamma != NULL) {
         struct golden_want want = golden_want(c, GOLDEN_F32, c->expect, "grad_beta");
         golden_is_doubles(&want, whole.sums, units);
@@ -220,11 +219,10 @@ static void layer_forward(const struct golden_case *c, struct tower_trace *tower
     const struct json_value *expect = json_value_at(golden_member(c, layers, "hidden"), k);
     struct layer_trace *trace = &tower->hidden[k];
     size_t in = tower->rows * trace->linear.in, out = tower->rows * trace->linear.out;
+    memcpy(trace->x, x, in * sizeof(*x));
     if (trace->mask != NULL) {
-        layer_dropout_forward(x, trace->mask, in, tower->rate, trace->x);
+        layer_dropout_forward(trace->x, trace->mask, in, tower->rate);
         is_floats(c, expect, "dropped", trace->x, in);
-    } else {
-        memcpy(trace->x, x, in * sizeof(*x));
     }
     layer_linear_forward(&trace->linear, trace->x, tower->rows, trace->z);
     is_floats(c, expect, "linear", trace->z, out);
@@ -234,7 +232,8 @@ static void layer_forward(const struct golden_case *c, struct tower_trace *tower
         is_floats(c, expect, "bn", trace->bn, out);
         before = trace->bn;
     }
-    layer_relu_forward(before, out, trace->y);
+    memcpy(trace->y, before, out * sizeof(*before));
+    layer_relu_forward(trace->y, out);
     is_floats(c, expect, "relu", trace->y, out);
 }
 
@@ -284,16 +283,16 @@ static void check_tower_backward(const struct golden_case *c, struct tower_trace
     for (size_t k = tower->count; k-- > 0;) {
         struct layer_trace *trace = &tower->hidden[k];
         size_t in = tower->rows * trace->linear.in, out = tower->rows * trace->linear.out;
-        layer_relu_backward(g, trace->y, out, g);
+        layer_relu_backward(g, trace->y, out);
         if (trace->norm.bn.units > 0)
-            bn_backward(c, &trace->norm, g, g);
+            bn_backward(c, &trace->norm, g);
         layer_linear_backward_input(&trace->linear, g, tower->rows, next);
         if (trace->mask != NULL)
-            layer_dropout_backward(next, trace->mask, in, tower->rate, next);
+            layer_dropout_backward(next, trace->mask, in, tower->rate);
         memcpy(g, next, in * sizeof(*g));
     }
     if (tower->input.bn.units > 0)
-        bn_backward(c, &tower->input, g, g);
+        bn_backward(c, &tower->input, g);
     is_floats(c, golden_member(c, c->expect, "train"), "grad_x", g,
               tower->rows * tower->hidden[0].linear.in);
 }
