@@ -222,6 +222,15 @@ static void content_hash_is_of_the_content(void **state)
     dataset_close(&dataset);
 }
 
+// Without the fsync of file_write_atomic: the test writes thousands of files.
+static void put_cache(const struct place *place, const void *data, size_t size)
+{
+    int fd = open(place->cache, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, data, size), size);
+    close(fd);
+}
+
 // Every byte of the cache matters or is padding: a damaged cache is never believed.
 static void damaged_caches_are_replaced(void **state)
 {
@@ -235,8 +244,10 @@ static void damaged_caches_are_replaced(void **state)
     assert_int_equal(file_read(place->cache, 1 << 20, 0, &whole, &diag), STATUS_OK);
     size_t noticed = 0;
     for (size_t at = 0; at < whole.size; at++) {
+        if (at >= sizeof(struct dataset_image_header) && at < DATASET_IMAGE_HEADER)
+            continue; // padding
         whole.data[at] ^= 0x10;
-        assert_int_equal(file_write_atomic(place->cache, whole.data, whole.size, &diag), STATUS_OK);
+        put_cache(place, whole.data, whole.size);
         whole.data[at] ^= 0x10;
         dataset = open_set(place, &options);
         assert_small(&dataset);
@@ -248,7 +259,7 @@ static void damaged_caches_are_replaced(void **state)
         offsetof(struct dataset_image_header, header_hash) + 8 + 9 * 4 + 3 * 4 + 3 * 8 + 3 * 8 + 3;
     assert_int_equal(noticed, payload);
     for (size_t size = 0; size < whole.size; size += 61) {
-        assert_int_equal(file_write_atomic(place->cache, whole.data, size, &diag), STATUS_OK);
+        put_cache(place, whole.data, size);
         dataset = open_set(place, &options);
         assert_small(&dataset);
         assert_string_not_equal(dataset.cache_note, "");
