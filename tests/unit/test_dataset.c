@@ -89,6 +89,30 @@ static void in_memory(void **state)
     assert_null(dataset.mapping);
 }
 
+// `small`, packed by Python's gzip.
+static const unsigned char packed[] = {
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x33, 0x52, 0x28, 0xcc, 0x4c,
+    0xb1, 0x4a, 0x4c, 0x52, 0x30, 0xb4, 0x32, 0x55, 0x50, 0x56, 0x48, 0xcb, 0x2c, 0x2a, 0x2e,
+    0xe1, 0x32, 0x80, 0x09, 0x1a, 0x5b, 0x19, 0xa5, 0x5a, 0x42, 0xb9, 0xe6, 0x0a, 0x46, 0x56,
+    0xba, 0x26, 0x5c, 0x00, 0x77, 0xf4, 0x71, 0xf6, 0x31, 0x00, 0x00, 0x00};
+
+static void gzip_is_read(void **state)
+{
+    const struct place *place = *state;
+    struct dataset dataset;
+    struct diag diag = {0};
+    assert_int_equal(file_write_atomic(place->text, packed, sizeof(packed), &diag), STATUS_OK);
+    for (int i = 0; i < 2; i++) {
+        dataset = open_set(place, &(struct dataset_options){.cache_path = place->cache});
+        assert_small(&dataset);
+        dataset_close(&dataset);
+    }
+    const struct dataset_options options = {0};
+    assert_int_equal(file_write_atomic(place->text, packed, sizeof(packed) - 9, &diag), STATUS_OK);
+    assert_int_equal(dataset_open(place->text, &options, &dataset, &diag), STATUS_CORRUPT);
+    assert_string_equal(diag.file, place->text);
+}
+
 static void count_calls(void *context, uint64_t done, uint64_t total)
 {
     assert_true(done <= total);
@@ -383,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(in_memory, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(gzip_is_read, make_place, remove_place),
         cmocka_unit_test_setup_teardown(cache_is_used_again, make_place, remove_place),
         cmocka_unit_test_setup_teardown(rows_are_widened, make_place, remove_place),
         cmocka_unit_test_setup_teardown(columns_belong_to_the_cache, make_place, remove_place),
