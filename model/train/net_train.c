@@ -15,6 +15,7 @@ enum {
     MAX_STAGES = NET_TRAIN_MAX_HIDDEN + 1,
     MAX_BLOCKS = 16 + 8 * MAX_STAGES,
     BLOCK_ALIGN = 64,
+    MAX_WIDTH = 1 << 20,
     ADD_PIECES = 64, // of the parameters, when the shards' gradients are added
 };
 
@@ -51,8 +52,8 @@ struct net_train {
 static void *take(struct net_train *net, size_t rows, size_t columns, size_t bytes)
 {
     size_t size;
-    bool fits = num_mul(rows, columns, &size) && num_mul(size, bytes, &size) &&
-                num_add(size, BLOCK_ALIGN, &size);
+    bool fits = !net->out_of_memory && num_mul(rows, columns, &size) &&
+                num_mul(size, bytes, &size) && num_add(size, BLOCK_ALIGN, &size);
     void *block = fits ? aligned_alloc(BLOCK_ALIGN, num_round_up(size, BLOCK_ALIGN)) : NULL;
     if (!block) {
         net->out_of_memory = true;
@@ -177,14 +178,18 @@ static void take_shared(struct net_train *net)
 
 static enum status check_config(const struct net_train_config *config, struct diag *reterr)
 {
-    if (config->input == 0 || config->max_rows < 2 || config->max_rows > UINT32_MAX)
-        return diag_set(reterr, STATUS_CONFIG, "the network needs 1 input and 2 rows at least");
+    if (config->input == 0 || config->input > MAX_WIDTH)
+        return diag_set(reterr, STATUS_CONFIG, "%zu inputs: 1 to %d", config->input, MAX_WIDTH);
+    if (config->max_rows < 2 || config->max_rows > UINT32_MAX)
+        return diag_set(reterr, STATUS_CONFIG, "%zu rows of a minibatch: 2 to 2^32 - 1",
+                        config->max_rows);
     if (config->hidden_count > NET_TRAIN_MAX_HIDDEN)
         return diag_set(reterr, STATUS_CONFIG, "%zu hidden layers: at most %d",
                         config->hidden_count, NET_TRAIN_MAX_HIDDEN);
     for (size_t k = 0; k < config->hidden_count; k++)
-        if (config->hidden[k] == 0)
-            return diag_set(reterr, STATUS_CONFIG, "hidden layer %zu has no unit", k);
+        if (config->hidden[k] == 0 || config->hidden[k] > MAX_WIDTH)
+            return diag_set(reterr, STATUS_CONFIG, "hidden layer %zu has %zu units: 1 to %d", k,
+                            config->hidden[k], MAX_WIDTH);
     if (!(config->dropout >= 0 && config->dropout < 1))
         return diag_set(reterr, STATUS_CONFIG, "dropout %g: at least 0, less than 1",
                         config->dropout);
