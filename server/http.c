@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -29,7 +30,7 @@ struct http {
     struct http_parts parts;
     struct MHD_Daemon *daemon;
     struct buf text; // reply being made; I/O thread only
-    bool quiet;      // the listening socket is ours again, and closed
+    int quiet_fd;    // the listening socket, once it is ours again; else -1
 };
 
 // An answer that the connection shall not outlive.
@@ -271,6 +272,7 @@ enum status http_start(const struct http_parts *parts, struct http **ret_http, s
     if (http == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the HTTP server");
     http->parts = *parts;
+    http->quiet_fd = -1;
     buf_init(&http->text, 1 << 20);
     http->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
@@ -293,14 +295,14 @@ void http_wake(struct slot *slot)
     MHD_resume_connection(slot->connection);
 }
 
+// Shut, not closed: the I/O thread may still be about to use the number.
 void http_quiesce(struct http *http)
 {
-    if (http->quiet)
+    if (http->quiet_fd >= 0)
         return;
-    http->quiet = true;
-    int fd = MHD_quiesce_daemon(http->daemon);
-    if (fd >= 0)
-        close(fd);
+    http->quiet_fd = MHD_quiesce_daemon(http->daemon);
+    if (http->quiet_fd >= 0)
+        shutdown(http->quiet_fd, SHUT_RD);
 }
 
 void http_stop(struct http *http)
@@ -309,6 +311,8 @@ void http_stop(struct http *http)
         return;
     http_quiesce(http);
     MHD_stop_daemon(http->daemon);
+    if (http->quiet_fd >= 0)
+        close(http->quiet_fd);
     buf_fini(&http->text);
     free(http);
 }
