@@ -60,17 +60,12 @@ enum status fail_syntax(reading &r)
                 "or a key is not text");
 }
 
-bool starts_number(char c)
-{
-    return c == '-' || (c >= '0' && c <= '9');
-}
-
 enum status read_number(reading &r, value &v, const char *expected, double *ret)
 {
     if (v.get_double().get(*ret) == simdjson::SUCCESS)
         return STATUS_OK;
     const char *token = token_of(v);
-    if (starts_number(*token))
+    if (*token == '-' || (*token >= '0' && *token <= '9'))
         expected = "a finite number as JSON writes it";
     return fail_found(r, expected, token);
 }
@@ -224,7 +219,7 @@ enum status read_dense(reading &r, value &v, const struct row_field &f, float *b
 
 const char *const twice_words = "stands twice in one object";
 
-// The usual name, spelled without escapes, is recognised before it is decoded.
+// The usual name is recognised before it is decoded; a name that would be escaped is not.
 bool is_expected(const reading &r, const char *raw_key, const struct row_field *expected)
 {
     if (expected == nullptr)
@@ -232,7 +227,8 @@ bool is_expected(const reading &r, const char *raw_key, const struct row_field *
     struct span name = expected->name;
     return static_cast<size_t>(r.end - raw_key) > name.size && raw_key[name.size] == '"' &&
            std::memcmp(raw_key, name.data, name.size) == 0 &&
-           std::memchr(name.data, '\\', name.size) == nullptr;
+           std::memchr(name.data, '\\', name.size) == nullptr &&
+           std::memchr(name.data, '"', name.size) == nullptr;
 }
 
 enum status read_feature(reading &r, field &member, float *block)
@@ -444,7 +440,7 @@ enum status read_document(json_reader &reader, reading &r)
         return fail(r, STATUS_INVALID, "the body is not a JSON object");
     if (code != simdjson::SUCCESS)
         return fail(r, STATUS_INVALID,
-                    "the body does not end with the brace that closes its object");
+                    "the body is not one JSON object: it is cut off or something follows");
     TRY(read_top(r, map));
     if (doc.current_location().error() != simdjson::OUT_OF_BOUNDS)
         return fail(r, STATUS_INVALID, "something follows the object in the body");

@@ -1,0 +1,92 @@
+// Property: what is accepted is JSON for the tree parser too, with the same candidates and values.
+#include "proto/json_value.h"
+#include "tests/support/rank_case.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect(bool held)
+{
+    if (!held)
+        abort();
+}
+
+// `value` NULL or null: the default.
+static void check_field(const struct row_field *field, const struct json_value *value,
+                        const float *block)
+{
+    for (uint32_t i = 0; i < field->size; i++) {
+        float want = field->fallback;
+        if (value != NULL && json_value_kind(value) == JSON_VALUE_LIST)
+            want = row_value(json_value_number(json_value_at(value, i)));
+        else if (value != NULL && json_value_kind(value) != JSON_VALUE_NULL)
+            want = row_value(json_value_number(value));
+        expect(memcmp(&want, &block[field->offset + i], sizeof(want)) == 0);
+    }
+}
+
+static void check_scope(enum row_scope scope, const struct json_value *map, const float *block)
+{
+    for (size_t i = 0; i < rank_case_layout.field_count; i++) {
+        const struct row_field *field = &rank_case_layout.fields[i];
+        char name[16] = {0};
+        memcpy(name, field->name.data, field->name.size);
+        if (field->scope == scope)
+            check_field(field, map == NULL ? NULL : json_value_get(map, name), block);
+    }
+}
+
+static void check_tree(const struct rank_request *request, const struct json_value *tree)
+{
+    const struct json_value *list = json_value_get(tree, "candidates");
+    expect(list != NULL && json_value_size(list) == request->count);
+    check_scope(ROW_USER, json_value_get(tree, "user"), request->shared);
+    check_scope(ROW_CONTEXT, json_value_get(tree, "context"), request->shared);
+    for (size_t i = 0; i < request->count; i++) {
+        const struct json_value *item = json_value_at(list, i);
+        const struct rank_candidate *candidate = &request->candidates[i];
+        const struct json_value *bid = json_value_get(item, "bid");
+        expect(span_equal(json_value_text(json_value_get(item, "id")), candidate->id));
+        bool has_bid = bid != NULL && json_value_kind(bid) != JSON_VALUE_NULL;
+        expect(has_bid == candidate->has_bid);
+        expect(!has_bid || json_value_number(bid) == candidate->bid);
+        check_scope(ROW_ITEM, json_value_get(item, "features"),
+                    request->items + i * rank_case_layout.item_width);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct rank_case test;
+    if (test.reader == NULL) {
+        test.reader = json_read_new(RANK_CASE_BODY);
+        expect(test.reader != NULL && arena_init(&test.arena, 1 << 20) == STATUS_OK);
+    }
+    if (size > RANK_CASE_BODY)
+        return 0;
+    test.size = size;
+    if (size > 0)
+        memcpy(test.body, data, size);
+    // Whatever stands behind the body must not matter.
+    enum status ignoring = rank_case_read(&test, true, ']');
+    enum status strict = rank_case_read(&test, false, '}');
+    expect(strict != STATUS_OK || ignoring == STATUS_OK);
+    expect(strict == STATUS_OK || test.diag.words[0] != '\0');
+    if (strict == STATUS_OK) {
+        struct json_value *tree;
+        struct diag diag;
+        enum status code = json_value_parse((struct span){test.body, size}, &tree, &diag);
+        // The tree keeps integers, in 64 bits; a request has doubles only.
+        expect(code == STATUS_OK || strstr(diag.words, "too big") != NULL ||
+               strstr(diag.words, "too small") != NULL);
+        if (code == STATUS_OK) {
+            check_tree(&test.request, tree);
+            json_value_free(tree);
+        }
+    }
+    arena_reset(&test.arena);
+    return 0;
+}
