@@ -21,7 +21,8 @@ MUST_USE static enum status dataset_check_unchanged(const char *path,
     struct dataset_image_source after;
     TRY(dataset_image_stat(path, &after, reterr));
     if (before->regular &&
-        (after.size_bytes != before->size_bytes || after.mtime_ns != before->mtime_ns))
+        (after.size_bytes != before->size_bytes || after.mtime_ns != before->mtime_ns ||
+         after.ends_hash != before->ends_hash))
         return diag_at_line(reterr, STATUS_IO, path, 0, 0, "has changed while it was read");
     return STATUS_OK;
 }

@@ -212,6 +212,7 @@ enum status dataset_build(const char *path, const struct dataset_options *option
     if (code == STATUS_OK) {
         struct dataset_image_header header = {.source_bytes = source->size_bytes,
                                               .source_mtime_ns = source->mtime_ns,
+                                              .source_ends_hash = source->ends_hash,
                                               .columns = letor_width(letor),
                                               .largest = letor_largest(letor),
                                               .lists = letor_qids(letor)->count,

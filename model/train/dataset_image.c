@@ -5,7 +5,7 @@
 
 #include <assert.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,7 +14,30 @@
 static const char dataset_image_magic[16] = "ctr-dataset-1\n";
 static const uint64_t dataset_image_order = 0x0102030405060708;
 
-enum { DATASET_IMAGE_ALIGN = 64 };
+enum { DATASET_IMAGE_ALIGN = 64, DATASET_IMAGE_END = 64 * 1024 };
+
+MUST_USE static enum status dataset_image_hash_ends(const char *path, uint64_t size_bytes,
+                                                    uint64_t *ret_hash, struct diag *reterr)
+{
+    unsigned char *ends = malloc(2 * DATASET_IMAGE_END);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum status code = STATUS_OK;
+    ssize_t head = 0, tail = 0;
+    off_t last = size_bytes > DATASET_IMAGE_END ? (off_t)(size_bytes - DATASET_IMAGE_END) : 0;
+    if (ends == NULL)
+        code = diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
+    else if (fd < 0)
+        code = diag_errno(reterr, path, "cannot open");
+    else if ((head = pread(fd, ends, DATASET_IMAGE_END, 0)) < 0 ||
+             (tail = pread(fd, ends + head, DATASET_IMAGE_END, last)) < 0)
+        code = diag_errno(reterr, path, "cannot read");
+    else
+        *ret_hash = hash64(ends, (size_t)(head + tail), 0);
+    if (fd >= 0)
+        close(fd);
+    free(ends);
+    return code;
+}
 
 enum status dataset_image_stat(const char *path, struct dataset_image_source *ret_source,
                                struct diag *reterr)
@@ -22,10 +45,13 @@ enum status dataset_image_stat(const char *path, struct dataset_image_source *re
     struct stat info;
     if (stat(path, &info) != 0)
         return diag_errno(reterr, path, "cannot open");
-    ret_source->size_bytes = (uint64_t)info.st_size;
-    ret_source->mtime_ns =
-        (uint64_t)info.st_mtim.tv_sec * 1000000000 + (uint64_t)info.st_mtim.tv_nsec;
-    ret_source->regular = S_ISREG(info.st_mode);
+    struct dataset_image_source source = {.size_bytes = (uint64_t)info.st_size,
+                                          .mtime_ns = (uint64_t)info.st_mtim.tv_sec * 1000000000 +
+                                                      (uint64_t)info.st_mtim.tv_nsec,
+                                          .regular = S_ISREG(info.st_mode)};
+    if (source.regular)
+        TRY(dataset_image_hash_ends(path, source.size_bytes, &source.ends_hash, reterr));
+    *ret_source = source;
     return STATUS_OK;
 }
 
@@ -132,7 +158,8 @@ MUST_USE static enum status dataset_image_check_header(const char *path,
                             "is no data cache of this version and machine");
     if (header->header_hash != dataset_image_header_hash(header))
         return diag_at_line(reterr, STATUS_CORRUPT, path, 0, 0, "the header is damaged");
-    if (header->source_bytes != source->size_bytes || header->source_mtime_ns != source->mtime_ns)
+    if (header->source_bytes != source->size_bytes || header->source_mtime_ns != source->mtime_ns ||
+        header->source_ends_hash != source->ends_hash)
         return diag_at_line(reterr, STATUS_NOT_FOUND, path, 0, 0, "the data file has changed");
     uint64_t wanted = options->columns == 0 ? header->largest : options->columns;
     if (header->columns != wanted)

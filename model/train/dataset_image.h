@@ -19,13 +19,15 @@ enum { DATASET_IMAGE_HEADER = 4096 };
 
 struct dataset_image_source { // the text file as it was when it was read
     uint64_t size_bytes, mtime_ns;
-    bool regular; // a pipe has no cache
+    uint64_t ends_hash; // hash64 of its first and last 64 KiB: another file may have size and time
+                        // in common
+    bool regular;       // a pipe has no cache
 };
 
 struct dataset_image_header {
     char magic[16];
     uint64_t byte_order;
-    uint64_t source_bytes, source_mtime_ns;
+    uint64_t source_bytes, source_mtime_ns, source_ends_hash;
     uint64_t columns, largest; // largest: the largest feature number seen
     uint64_t lists, docs, name_bytes;
     uint64_t skipped_lines;

@@ -42,6 +42,10 @@ MUST_USE static enum status traindata_file(const struct train_config *config, co
     }
     free(caches);
     free(cache);
+    if (code == STATUS_OK && ret_dataset->cache_note[0] != '\0')
+        LOG_EVENT(LOG_INFO, "data cache made anew", LOG_S("reason", ret_dataset->cache_note));
+    if (code == STATUS_OK && ret_dataset->skipped_lines > 0)
+        LOG_EVENT(LOG_WARN, "bad lines skipped", LOG_S("first", ret_dataset->first_skipped));
     if (code == STATUS_OK)
         LOG_EVENT(LOG_INFO, "data", LOG_S("role", role), LOG_I("lists", ret_dataset->lists),
                   LOG_I("docs", ret_dataset->docs), LOG_I("columns", ret_dataset->columns),

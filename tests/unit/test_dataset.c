@@ -204,6 +204,21 @@ static void skipped_lines_are_remembered(void **state)
     assert_int_equal(diag.line, 2);
 }
 
+// Of the same size and time, as copies and unpacked archives may be.
+static void another_file_is_read_again(void **state)
+{
+    const struct place *place = *state;
+    const struct dataset_options options = {.cache_path = place->cache};
+    const struct timespec times[2] = {{.tv_nsec = UTIME_NOW}, {.tv_sec = 1000000000}};
+    for (int i = 1; i <= 2; i++) {
+        write_text(place, i == 1 ? "0 qid:1 1:1\n" : "0 qid:1 1:2\n");
+        assert_int_equal(utimensat(AT_FDCWD, place->text, times, 0), 0);
+        struct dataset dataset = open_set(place, &options);
+        assert_true(dataset.values[0] == (float)i);
+        dataset_close(&dataset);
+    }
+}
+
 static void changed_data_is_read_again(void **state)
 {
     const struct place *place = *state;
@@ -214,7 +229,7 @@ static void changed_data_is_read_again(void **state)
     struct dataset dataset = open_set(place, &options);
     uint64_t before = dataset.content_hash;
     dataset_close(&dataset);
-    write_text(place, "0 qid:1 1:2\n"); // the same size
+    write_text(place, "0 qid:1 1:2\n");
     times[1].tv_nsec = 1;
     assert_int_equal(utimensat(AT_FDCWD, place->text, times, 0), 0);
     dataset = open_set(place, &options);
@@ -412,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_are_widened, make_place, remove_place),
         cmocka_unit_test_setup_teardown(columns_belong_to_the_cache, make_place, remove_place),
         cmocka_unit_test_setup_teardown(skipped_lines_are_remembered, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(another_file_is_read_again, make_place, remove_place),
         cmocka_unit_test_setup_teardown(changed_data_is_read_again, make_place, remove_place),
         cmocka_unit_test_setup_teardown(content_hash_is_of_the_content, make_place, remove_place),
         cmocka_unit_test_setup_teardown(damaged_caches_are_replaced, make_place, remove_place),
