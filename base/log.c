@@ -112,8 +112,9 @@ static void log_key(struct log_line *line, const char *key)
 
 static void log_double(struct log_line *line, double number)
 {
-    char text[NUM_DOUBLE_TEXT];
-    num_double_text(number, text);
+    char text[32];
+    snprintf(text, sizeof(text), "%.6g",
+             number); // for people and dashboards: more digits are noise
     if (line->format == LOG_JSON && !isfinite(number))
         log_quoted(line, text); // JSON has no such numbers
     else
@@ -178,6 +179,25 @@ static void log_tail(struct log_line *line, uint64_t repeated)
     log_text(line, line->format == LOG_JSON ? "}\n" : "\n");
 }
 
+// Under the lock: the line is made and written as one.
+static void log_emit(enum log_level level, const char *event, const struct log_field *fields,
+                     unsigned count, uint64_t repeated)
+{
+    struct log_line line; // 8 KB are not cleared for every line
+    line.format = log_state.format;
+    line.size = 0;
+    line.limit = LOG_LINE - LOG_TAIL;
+    line.full = false;
+    log_head(&line, level, event);
+    for (unsigned i = 0; i < count; i++)
+        log_field(&line, &fields[i]);
+    log_tail(&line, repeated);
+    ssize_t written;
+    do // there is nobody to tell that a log line could not be written
+        written = write(log_state.fd, line.text, line.size);
+    while (written < 0 && errno == EINTR);
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                unsigned count)
 {
@@ -185,20 +205,17 @@ void log_write(enum log_level level, const char *event, const struct log_field *
         return;
     pthread_mutex_lock(&log_state.mutex);
     uint64_t repeated = 0;
-    if (log_limit_pass(&log_state.limit, (int)level, event, tick_ns(), &repeated)) {
-        struct log_line line; // 8 KB are not cleared for every line
-        line.format = log_state.format;
-        line.size = 0;
-        line.limit = LOG_LINE - LOG_TAIL;
-        line.full = false;
-        log_head(&line, level, event);
-        for (unsigned i = 0; i < count; i++)
-            log_field(&line, &fields[i]);
-        log_tail(&line, repeated);
-        ssize_t written;
-        do // there is nobody to tell that a log line could not be written
-            written = write(log_state.fd, line.text, line.size);
-        while (written < 0 && errno == EINTR);
-    }
+    if (log_limit_pass(&log_state.limit, (int)level, event, tick_ns(), &repeated))
+        log_emit(level, event, fields, count, repeated);
+    pthread_mutex_unlock(&log_state.mutex);
+}
+
+void log_each(enum log_level level, const char *event, const struct log_field *fields,
+              unsigned count)
+{
+    if (level < log_state.level)
+        return;
+    pthread_mutex_lock(&log_state.mutex);
+    log_emit(level, event, fields, count, 0);
     pthread_mutex_unlock(&log_state.mutex);
 }

@@ -29,6 +29,13 @@ struct log_field {
 // write(2) a line.
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                unsigned count);
+// The same without a limit, for lines that are wanted one by one whatever their rate (an epoch).
+void log_each(enum log_level level, const char *event, const struct log_field *fields,
+              unsigned count);
+
 #define LOG_EVENT(level, event, ...)                                                               \
     log_write((level), (event), (const struct log_field[]){__VA_ARGS__},                           \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
+#define LOG_EACH(level, event, ...)                                                                \
+    log_each((level), (event), (const struct log_field[]){__VA_ARGS__},                            \
+             sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))

@@ -134,12 +134,10 @@ MUST_USE static enum status epochs_tell(const struct epochs *epochs, const struc
     json_value_set(line, "train", train);
     json_value_set(line, "valid", quality_to_json(quality));
     json_value_set_bool(line, "candidate", candidate);
-    // Each epoch is an event of its own: equal ones would be counted instead of written.
-    char event[64];
-    snprintf(event, sizeof(event), "%s, epoch %u", task->stage, state->epoch + 1);
-    LOG_EVENT(LOG_INFO, event, LOG_F("lr", lr), LOG_F("loss", state->sums[0] / docs),
-              LOG_F("ndcg10", quality->ndcg10), LOG_F("logloss", quality->logloss),
-              LOG_F("pcoc", quality->pcoc));
+    LOG_EACH(LOG_INFO, "epoch", LOG_S("stage", task->stage), LOG_I("epoch", state->epoch + 1),
+             LOG_F("lr", lr), LOG_F("loss", state->sums[0] / docs),
+             LOG_F("ndcg10", quality->ndcg10), LOG_F("logloss", quality->logloss),
+             LOG_F("pcoc", quality->pcoc));
     return history_write(task->history, line, reterr);
 }
 

@@ -1,6 +1,5 @@
 #include "model/train/progress.h"
 
-#include "base/log.h"
 #include "base/tick.h"
 
 #include <stdio.h>
@@ -164,14 +163,8 @@ void progress_update(struct progress *progress, uint64_t done, const char *text)
 
 void progress_end(struct progress *progress)
 {
-    double seconds = tick_seconds_since(progress->start_ns);
-    if (progress->terminal) {
-        fputs("\r\033[K", stderr);
-        fflush(stderr);
+    if (!progress->terminal)
         return;
-    }
-    LOG_EVENT(LOG_INFO, progress->title, LOG_I("done", progress->done),
-              LOG_S("unit", progress->unit), LOG_F("seconds", seconds),
-              LOG_F("per_second", seconds > 0 ? (double)progress->done / seconds : 0),
-              LOG_S("state", progress->text));
+    fputs("\r\033[K", stderr);
+    fflush(stderr);
 }

@@ -1,5 +1,5 @@
 // How far a long work is: a bar with rate, time left and words (the loss) where stderr is a
-// terminal, one log line at the end of the work (an epoch) elsewhere.
+// terminal, nothing elsewhere: what is worth a line the caller logs.
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct progress {
 void progress_start(struct progress *progress, const char *title, uint64_t total, const char *unit);
 // Cheap; draws at most 10 times a second. `text` is copied: "loss 0.4512"; NULL keeps the last one.
 void progress_update(struct progress *progress, uint64_t done, const char *text);
-// Clears the bar, or writes the log line.
+// Clears the bar.
 void progress_end(struct progress *progress);
 
 struct progress_view {
