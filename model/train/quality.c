@@ -95,7 +95,7 @@ static bool measure_all(const struct quality_input *input, struct work *work,
     quality->auc = quality_rank_auc(work->rank, input->docs);
 
     struct quality_calib calib;
-    if (!quality_calib_pooled(work->calib, input->docs, input->p != NULL, &calib))
+    if (!quality_calib_pooled(work->calib, input->docs, &calib))
         return false;
     quality->docs = input->docs;
     quality->clicks = calib.clicks;

@@ -74,8 +74,7 @@ static bool fit_line(const struct quality_calib_doc *docs, size_t n, struct qual
     return true;
 }
 
-bool quality_calib_pooled(struct quality_calib_doc *docs, size_t n, bool from_p,
-                          struct quality_calib *ret_calib)
+bool quality_calib_pooled(struct quality_calib_doc *docs, size_t n, struct quality_calib *ret_calib)
 {
     struct quality_calib calib = {0};
     double loss = 0, expected = 0, squares = 0;
@@ -85,10 +84,7 @@ bool quality_calib_pooled(struct quality_calib_doc *docs, size_t n, bool from_p,
         calib.clicks += docs[i].click;
         expected += p;
         squares += (p - y) * (p - y);
-        if (from_p)
-            loss -= docs[i].click ? log(p) : log1p(-p);
-        else
-            loss += loss_point_ce(docs[i].logit, y);
+        loss += loss_point_ce(docs[i].logit, y);
     }
     const double count = (double)n, rate = (double)calib.clicks / count;
     calib.logloss = loss / count;

@@ -22,7 +22,7 @@ struct quality_calib {
 // places cut into `buckets` parts; documents of equal p share their mean residual.
 double quality_calib_ece(struct quality_calib_doc *docs, size_t n, size_t buckets);
 
-// Everything that is pooled over samples; n >= 1. LogLoss from the logits, or with from_p from p,
-// which then is inside (0, 1). Slope and intercept: fit on the logits. false: no memory.
-bool quality_calib_pooled(struct quality_calib_doc *docs, size_t n, bool from_p,
+// Everything that is pooled over samples; n >= 1. LogLoss, slope and intercept come from the
+// logits: of a calibrated p, log(p / (1 - p)). false: no memory.
+bool quality_calib_pooled(struct quality_calib_doc *docs, size_t n,
                           struct quality_calib *ret_calib);

@@ -122,7 +122,7 @@ static void check_pooled(const struct golden_case *c)
     size_t n;
     struct quality_calib_doc *docs = calib_docs(c, c->in, &n);
     struct quality_calib got;
-    assert_true(quality_calib_pooled(docs, n, false, &got));
+    assert_true(quality_calib_pooled(docs, n, &got));
     is(c, "logloss", got.logloss);
     is(c, "ece_10", got.ece_10);
     is(c, "ece_100", got.ece_100);

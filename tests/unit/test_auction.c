@@ -206,6 +206,25 @@ static void test_least_bid(void **state)
     }
 }
 
+// Two ads alike: the price is the own bid, also where the division rounds above it.
+static void test_never_above_bid(void **state)
+{
+    struct page *page = *state;
+    const struct auction_rules rules = {.gamma = 1};
+    size_t rounded_up = 0;
+    for (uint32_t variant = 0; variant < 1000; variant++) {
+        draw(page, 2, variant);
+        page->bid[1] = page->bid[0];
+        page->pctr[1] = page->pctr[0];
+        run(page, &rules);
+        const double p = (double)page->pctr[0], bid = page->bid[0];
+        rounded_up += 1000.0 * p * bid / (1000.0 * p) > bid;
+        assert_true(page->places[0].price <= bid);
+        near_is(page->places[0].price, bid, 1e-15 * bid);
+    }
+    assert_true(rounded_up > 0);
+}
+
 static void test_permuted(void **state)
 {
     struct page *page = *state;
@@ -266,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_invalid),
         cmocka_unit_test_prestate(test_order, page),
         cmocka_unit_test_prestate(test_least_bid, page),
+        cmocka_unit_test_prestate(test_never_above_bid, page),
         cmocka_unit_test_prestate(test_permuted, page),
         cmocka_unit_test(test_by_pctr),
     };

@@ -81,6 +81,12 @@ static void test_calibrated(void **state)
     assert_true(got.ndcg10 == plain.ndcg10 && got.auc == plain.auc && got.gauc == plain.gauc);
     near_is(got.pcoc, 2.1 / 3, 1e-15);
     near_is(got.logloss, -(log(.9) + log(.2) + log(.3) + log(.6) + log(.5) + log(.4)) / 6, 1e-15);
+    // At the ends of the clamp.
+    p[0] = 1e-7;
+    p[1] = 1e-7;
+    assert_int_equal(quality_measure(&input, &got, NULL), STATUS_OK);
+    near_is(got.logloss, -(log1p(-1e-7) + log(1e-7) + log(.3) + log(.6) + log(.5) + log(.4)) / 6,
+            1e-14);
     // p = sigma(logit) given as p is the same as no p.
     for (size_t i = 0; i < DOCS; i++)
         p[i] = sigmoid((double)logit[i]);
