@@ -16,7 +16,8 @@ enum status file_writer_open(struct file_writer *writer, const char *path, struc
     *writer = (struct file_writer){.fd = -1};
     buf_init(&writer->pending, FILE_WRITER_BLOCK);
     writer->path = strdup(path);
-    if (writer->path == NULL || asprintf(&writer->temporary, "%s.%d.tmp", path, (int)getpid()) < 0) {
+    if (writer->path == NULL ||
+        asprintf(&writer->temporary, "%s.%d.tmp", path, (int)getpid()) < 0) {
         writer->temporary = NULL;
         file_writer_abort(writer);
         return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");

@@ -3,8 +3,8 @@
 // Declared once in a table (a .def file of the program). Each writing thread owns a shard: plain
 // relaxed stores by one writer, cache-line aligned; a scrape adds the shards up. A family has at
 // most two labels; their values are closed lists given in the table, so cardinality is bounded.
-// With two labels, `value` below is i * value2_count + j; pairs that were never counted are left out
-// of the text of a counter.
+// With two labels, `value` below is i * value2_count + j; pairs that were never counted are left
+// out of the text of a counter.
 #pragma once
 
 #include "base/buf.h"
@@ -23,8 +23,8 @@ struct metric_desc {
     size_t value_count;        // 1 without label
     const char *label2;        // NULL: no second label
     const char *const *values2;
-    size_t value2_count; // 0 or 1 without second label
-    const double *buckets;     // upper bounds, ascending, without +Inf; of histograms
+    size_t value2_count;   // 0 or 1 without second label
+    const double *buckets; // upper bounds, ascending, without +Inf; of histograms
     size_t bucket_count;
     const char *help;
 };

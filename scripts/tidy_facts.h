@@ -1,5 +1,5 @@
-// Read by clang-tidy before every file (scripts/run_tidy.py): its analyser sees one file at a time, and
-// would otherwise take a path on which diag_set and its kin return STATUS_OK.
+// Read by clang-tidy before every file (scripts/run_tidy.py): its analyser sees one file at a time,
+// and would otherwise take a path on which diag_set and its kin return STATUS_OK.
 #pragma once
 
 #include "base/status.h"

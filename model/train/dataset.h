@@ -39,11 +39,11 @@ struct dataset_options {
     void *progress_context;
 };
 
-// LETOR text, plain or gzip. Errors are file:line. A cache that is stale (size or time of the file,
-// other columns, more lines skipped than allowed), damaged or foreign is ignored and replaced;
-// processes that do so at once do not disturb each other. A file that changes while it is read, or
-// holds no document, is an error. Nothing but names, grades and the offsets is held in memory while
-// a cache is written.
+// LETOR text, plain or gzip. Errors are file:line. A cache that is stale (size, time or ends of the
+// file, other columns, more lines skipped than allowed), damaged or foreign is ignored and
+// replaced; processes that do so at once do not disturb each other. A file that changes while it is
+// read, or holds no document, is an error. Nothing but names, grades and the offsets is held in
+// memory while a cache is written.
 MUST_USE enum status dataset_open(const char *path, const struct dataset_options *options,
                                   struct dataset *ret_dataset, struct diag *reterr);
 void dataset_close(struct dataset *dataset);

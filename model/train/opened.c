@@ -44,8 +44,7 @@ MUST_USE static enum status opened_data(const char *path, uint64_t skip_bad, uin
     progress_end(&progress);
     if (code == STATUS_OK && ret_data->skipped_lines > 0)
         LOG_EVENT(LOG_WARN, "bad lines skipped", LOG_S("file", path),
-                  LOG_I("lines", ret_data->skipped_lines),
-                  LOG_S("first", ret_data->first_skipped));
+                  LOG_I("lines", ret_data->skipped_lines), LOG_S("first", ret_data->first_skipped));
     return code;
 }
 

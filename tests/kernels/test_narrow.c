@@ -124,8 +124,8 @@ static void test_order_by_hand(void **state)
     assert_sum(NULL, 0, 0, -3, -3);
 }
 
-// Products that underflow leave -0 in every partial. Lanes behind the end must not add +0 to it; only
-// with a bias of -0 does the sum show it.
+// Products that underflow leave -0 in every partial. Lanes behind the end must not add +0 to it;
+// only with a bias of -0 does the sum show it.
 static void test_negative_zero(void **state)
 {
     (void)state;
