@@ -3,7 +3,9 @@
 #include "model/checkpoint.h"
 
 #include "model/safetensors.h"
+#include "model/scorer.h"
 #include "tests/support/check.h"
+#include "tests/support/failmalloc.h"
 #include "tests/support/make_checkpoint.h"
 #include "tests/support/scratch.h"
 
@@ -135,6 +137,32 @@ static void test_hostile_students(void **state)
     assert_non_null(strstr(diag.words, "privileged feature \"f_hidden\""));
 }
 
+// Loading with its n-th allocation failing, for every n: refused for want of memory, nothing leaks.
+static void test_every_allocation_fails(void **state)
+{
+    const struct honest *honest = *state;
+    const struct kernels *kernels;
+    char path[128];
+    scratch_path(&honest->scratch, "m", path);
+    assert_int_equal(kernels_choose("auto", &kernels, NULL), STATUS_OK);
+    unsigned long nth = 0;
+    for (bool failed = true; failed;) {
+        struct scorer scorer;
+        struct diag diag = {0};
+        failmalloc_arm(++nth, FAILMALLOC_ONCE);
+        enum status code = scorer_load(path, kernels, &scorer, &diag);
+        failed = failmalloc_disarm();
+        assert_true(nth < 10000);
+        if (!failed)
+            assert_int_equal(code, STATUS_OK);
+        else if (code != STATUS_NO_MEMORY || diag.words[0] == '\0')
+            fail_msg("allocation %lu failing gave %s: %s", nth, status_label(code), diag.words);
+        if (code == STATUS_OK)
+            scorer_fini(&scorer);
+    }
+    assert_true(nth > 10);
+}
+
 static int setup(void **state)
 {
     static struct honest honest;
@@ -157,9 +185,13 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_honest_file_loads), cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_every_byte),        cmocka_unit_test(test_every_byte_sealed),
-        cmocka_unit_test(test_trailing_bytes),    cmocka_unit_test(test_hostile_students),
+        cmocka_unit_test(test_honest_file_loads),
+        cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_every_byte_sealed),
+        cmocka_unit_test(test_trailing_bytes),
+        cmocka_unit_test(test_hostile_students),
+        cmocka_unit_test(test_every_allocation_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
