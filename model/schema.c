@@ -247,6 +247,8 @@ static MUST_USE enum status yaml_features(const struct yamldoc_node *features, c
             return schema_rules_fault(&reader.place, reterr,
                                       "a feature is a map of name, scope, kind, size, ...");
         struct schema_feature feature = {0};
+        // The name belongs to `feature`, which either is added or dropped.
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
         enum status code = yaml_feature(&reader, schema, &feature, reterr);
         if (code != STATUS_OK) {
             schema_rules_drop(&feature);
@@ -408,6 +410,8 @@ static MUST_USE enum status json_features(const struct json_value *features, str
         if (json_value_kind(reader.map) != JSON_VALUE_MAP)
             return schema_rules_fault(&reader.place, reterr, "a feature is an object");
         struct schema_feature feature = {0};
+        // The name belongs to `feature`, which either is added or dropped.
+        // NOLINTNEXTLINE(clang-analyzer-unix.Malloc)
         enum status code = json_feature(&reader, schema, &feature, reterr);
         if (code != STATUS_OK) {
             schema_rules_drop(&feature);

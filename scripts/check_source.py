@@ -44,7 +44,7 @@ SYSTEM = set("""
 assert.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h
 stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h
 time.h uchar.h wchar.h
-dirent.h fcntl.h ftw.h getopt.h glob.h libgen.h netdb.h poll.h pthread.h pwd.h sched.h spawn.h
+dirent.h fcntl.h ftw.h getopt.h glob.h libgen.h netdb.h poll.h pthread.h regex.h pwd.h sched.h spawn.h
 sysexits.h syslog.h termios.h unistd.h endian.h
 linux/openat2.h
 arpa/inet.h netinet/in.h netinet/tcp.h

@@ -14,7 +14,7 @@ import sys
 
 def tidy(build, path):
     command = ["clang-tidy", "--quiet", "-p", build]
-    if path.endswith(".c") and path != "base/status.c":  # which defines what the facts rename
+    if path.endswith(".c") and path not in ("base/status.c", "model/schema_rules.c"):  # which defines what the facts rename
         command += [f"--extra-arg=-include{pathlib.Path('scripts/tidy_facts.h').resolve()}"]
     done = subprocess.run(command + [path], capture_output=True, text=True)
     # stderr counts what was suppressed; it matters only when clang-tidy could not run.

@@ -8,6 +8,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+// The number at *at after blanks, which moves behind it; false if there is none.
+static bool read_number(const char **at, unsigned long long *ret_number)
+{
+    char *end;
+    *ret_number = strtoull(*at, &end, 10);
+    bool found = end != *at;
+    *at = end;
+    return found;
+}
+
 // Reads a small file of /proc; false if it cannot be read.
 static bool slurp(const char *path, char *text, size_t size)
 {
@@ -30,9 +40,10 @@ static void gauge(struct buf *out, const char *name, const char *help, double va
 static void expose_memory(struct buf *out)
 {
     char text[128];
-    unsigned long pages, resident;
-    if (!slurp("/proc/self/statm", text, sizeof(text)) ||
-        sscanf(text, "%lu %lu", &pages, &resident) != 2)
+    const char *at = text;
+    unsigned long long pages, resident;
+    if (!slurp("/proc/self/statm", text, sizeof(text)) || !read_number(&at, &pages) ||
+        !read_number(&at, &resident))
         return;
     double page = (double)sysconf(_SC_PAGESIZE);
     gauge(out, "process_virtual_memory_bytes", "Virtual memory.", (double)pages * page);
@@ -66,8 +77,10 @@ static void expose_start(struct buf *out)
     for (int field = 2; field < 22 && at != NULL; field++)
         at = strchr(at + 1, ' ');
     unsigned long long ticks, seconds;
-    if (at == NULL || btime == NULL || sscanf(at, " %llu", &ticks) != 1 ||
-        sscanf(btime, "\nbtime %llu", &seconds) != 1)
+    if (at == NULL || btime == NULL)
+        return;
+    btime += strlen("\nbtime");
+    if (!read_number(&at, &ticks) || !read_number(&btime, &seconds))
         return;
     gauge(out, "process_start_time_seconds", "Start, seconds since 1970.",
           (double)seconds + (double)ticks / (double)sysconf(_SC_CLK_TCK));

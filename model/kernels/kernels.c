@@ -40,6 +40,10 @@ bool kernels_runnable(size_t index)
 enum status kernels_choose(const char *name, const struct kernels **ret_kernels,
                            struct diag *reterr)
 {
+    static const char others[] =
+#define KERNELS_SET(set, runnable, dense_fn, narrow_fn, log1p_fn) ", " #set
+#include "model/kernels/kernels.def"
+        ;
     bool any = strcmp(name, "auto") == 0;
     for (size_t i = SETS; i-- > 0;) {
         if (!any && strcmp(name, tables[i].name) != 0)
@@ -51,8 +55,5 @@ enum status kernels_choose(const char *name, const struct kernels **ret_kernels,
         if (!any)
             return diag_set(reterr, STATUS_CONFIG, "kernels: this CPU cannot run \"%s\"", name);
     }
-    return diag_set(reterr, STATUS_CONFIG, "kernels: \"%s\" is not one of auto%s", name,
-#define KERNELS_SET(set, runnable, dense_fn, narrow_fn, log1p_fn) ", " #set
-#include "model/kernels/kernels.def"
-    );
+    return diag_set(reterr, STATUS_CONFIG, "kernels: \"%s\" is not one of auto%s", name, others);
 }

@@ -81,7 +81,8 @@ static double measure(struct bench *bench, double (*work)(struct bench *))
         times[i] = cpu_ns() - start;
     }
     qsort(times, REPEATS, sizeof(times[0]), by_time);
-    return (double)times[REPEATS / 2] / 1000.0;
+    const size_t middle = REPEATS / 2;
+    return (double)times[middle] / 1000.0;
 }
 
 int main(void)

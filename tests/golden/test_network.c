@@ -303,8 +303,10 @@ static void given_mask(void *context, size_t layer, size_t row, uint8_t *mask)
 {
     const struct tower_trace *tower = context;
     const struct layer_trace *trace = &tower->hidden[layer];
-    if (trace->mask == NULL)
+    if (trace->mask == NULL) {
         fail_msg("dropout in front of layer %zu, where the file has no mask", layer);
+        return;
+    }
     memcpy(mask, trace->mask + row * trace->linear.in, trace->linear.in);
 }
 

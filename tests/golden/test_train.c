@@ -134,7 +134,8 @@ static void check_train(const struct golden_case *c)
     run.grad = golden_memory(c, most, sizeof(float));
 
     assert_int_equal(golden_size(c, c->in, "steps"), json_value_size(steps));
-    for (size_t k = 0; k < json_value_size(steps); k++)
+    assert_true(count > 0);
+    for (size_t k = 0; k < json_value_size(steps) && count > 0; k++)
         check_step(&run, &batch[k % count], (uint32_t)k, json_value_at(steps, k));
 
     const float *probe = golden_floats(c, golden_member(c, c->in, "probe"), &count);

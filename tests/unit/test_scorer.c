@@ -20,7 +20,7 @@ static const struct make_checkpoint spec = {
 
 static double in_double(const struct checkpoint *c, size_t row)
 {
-    double x[40], y[40];
+    double x[40] = {0}, y[40] = {0};
     size_t at = 0;
     for (size_t f = 0; f < c->schema.count; f++)
         for (uint32_t i = 0; i < c->schema.features[f].size; i++, at++) {
