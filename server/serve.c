@@ -107,7 +107,6 @@ static enum status check_deadline(struct run *run, uint64_t now_ns, enum server_
     return diag_set(&run->diag, STATUS_DEADLINE, "the deadline of the request has passed");
 }
 
-// Bids are all there or none is; the model is the one that is loaded.
 static enum status check_request(struct run *run)
 {
     const struct rank_request *request = &run->request;
@@ -116,18 +115,7 @@ static enum status check_request(struct run *run)
     if (request->explain)
         return diag_at_path(&run->diag, STATUS_INVALID, "explain",
                             "explanations are not served; leave it out or send false");
-    size_t bids = 0;
-    for (size_t i = 0; i < request->count; i++)
-        bids += request->candidates[i].has_bid;
-    run->priced = bids > 0;
-    for (size_t i = 0; run->priced && i < request->count; i++) {
-        if (request->candidates[i].has_bid)
-            continue;
-        char path[48];
-        snprintf(path, sizeof(path), "candidates[%zu].bid", i);
-        return diag_at_path(&run->diag, STATUS_INVALID, path,
-                            "missing, while other candidates have one");
-    }
+    run->priced = request->candidates[0].has_bid; // the reader has seen to all or none
     return STATUS_OK;
 }
 
@@ -198,8 +186,19 @@ static enum status rank(struct run *run)
         .slots = slots,
     };
     auction_run(&rules, bids, run->pctr, n, run->places, &run->auction);
+    assert(run->auction.invalid == 0); // the reader bounds bids, calibration bounds pctr
     metric_add(run->serve->shard, SERVER_METRICS_BELOW_FLOOR, 0, run->auction.below_floor);
     return STATUS_OK;
+}
+
+static struct rank_result result_of(const struct run *run, const struct auction_place *place)
+{
+    return (struct rank_result){
+        .candidate = place->ad,
+        .pctr = run->pctr[place->ad],
+        .ecpm = place->ecpm,
+        .price = place->price,
+    };
 }
 
 static enum status encode(struct run *run)
@@ -209,15 +208,13 @@ static enum status encode(struct run *run)
     if (results == NULL)
         return out_of_memory(run);
     for (size_t i = 0; i < shown; i++) {
-        const struct auction_place *place = &run->places[i];
-        results[i] = (struct rank_result){
-            .candidate = place->ad,
-            .pctr = run->pctr[place->ad],
-            .ecpm = place->ecpm,
-            .price = place->price,
-        };
+        results[i] = result_of(run, &run->places[i]);
         metric_observe(run->serve->shard, SERVER_METRICS_PCTR, 0, (double)results[i].pctr);
     }
+    struct rank_result next;
+    bool cut = run->priced && run->auction.eligible > shown;
+    if (cut)
+        next = result_of(run, &run->places[shown]);
     struct rank_reply reply = {
         .id = run->request.id,
         .model = run->model->name,
@@ -226,6 +223,7 @@ static enum status encode(struct run *run)
         .request = &run->request,
         .results = results,
         .count = shown,
+        .next = cut ? &next : NULL,
         .below_floor = (uint32_t)run->auction.below_floor,
         .gamma = 1.0,
         .priced = run->priced,

@@ -36,7 +36,7 @@ def body_of(count=3, width=4, **more):
     """A valid request; candidate i has features that differ from those of the others."""
     request = {"candidates": [
         {"id": f"a{i}", "bid": 1.0 + i % 7,
-         "features": {"f": [((i * 31 + k * 17) % 101) / 50.0 - 1.0 for k in range(width)]}}
+         "features": {"f": [round(((i * 31 + k * 17) % 101) / 50.0 - 1.0, 2) for k in range(width)]}}
         for i in range(count)]}
     request.update(more)
     return json.dumps(request).encode()

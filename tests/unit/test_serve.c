@@ -204,6 +204,10 @@ static void test_slots_cut_after_ranking(void **state)
     assert_int_equal(json_value_size(ranked), 1);
     // The price is set by the next one, though it is not shown.
     assert_true(number(json_value_at(ranked, 0), "price") == number(first, "price"));
+    // It is told, so that the reply alone gives the price again.
+    const struct json_value *second = json_value_at(json_value_get(whole, "ranked"), 1);
+    assert_true(number(json_value_get(one, "next"), "ecpm") == number(second, "ecpm"));
+    assert_null(json_value_get(whole, "next"));
     json_value_free(whole);
     json_value_free(one);
 }
@@ -215,6 +219,9 @@ struct fault {
 };
 
 static const struct fault faults[] = {
+    {"{\"context\":{\"hour\":1},\"candidates\":[{\"id\":\"a\",\"bid\":1,\"features\":{\"f\":[1,2,3]"
+     "}},{\"id\":\"b\",\"bid\":1.7e308,\"features\":{\"f\":[1,2,3]}}]}",
+     STATUS_INVALID, "candidates[1].bid"},
     {"", STATUS_INVALID, ""},
     {"[1]", STATUS_INVALID, ""},
     {"{\"candidates\":[]}", STATUS_INVALID, "candidates"},
