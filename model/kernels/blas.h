@@ -29,8 +29,8 @@ const char *blas_version(void);   // "OpenBLAS 0.3.21 ...", version and build op
 // OpenBLAS takes kernels that are too old on CPUs newer than itself, and chooses before main runs.
 // Where that happened this sets OPENBLAS_CORETYPE and executes the program again with the same
 // arguments: then it does not return. Nothing happens when the user has set OPENBLAS_CORETYPE, or
-// the second time. STATUS_IO if the program cannot be executed again: slower, still right. Call it
-// first in main: before threads, open files and output.
+// the second time. Where the program cannot be executed again it logs why and goes on: slower,
+// still right. Call it first in main: before threads, open files and output.
 MUST_USE enum status blas_restart(char *const argv[], struct diag *reterr);
 
 // The decision of blas_restart: the name of better kernels than `core` for a CPU that has AVX2

@@ -218,6 +218,7 @@ enum status dataset_build(const char *path, const struct dataset_options *option
                                               .lists = letor_qids(letor)->count,
                                               .docs = build.docs,
                                               .name_bytes = letor_qids(letor)->text.size,
+                                              .limit = options->columns,
                                               .skipped_lines = letor_skipped(letor)};
         if (letor_skipped(letor) > 0)
             diag_format(letor_first_skipped(letor), header.first_skipped,

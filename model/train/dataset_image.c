@@ -166,6 +166,9 @@ MUST_USE static enum status dataset_image_check_header(const char *path,
         return diag_at_line(reterr, STATUS_NOT_FOUND, path, 0, 0,
                             "has %llu columns, wanted are %llu",
                             (unsigned long long)header->columns, (unsigned long long)wanted);
+    if (header->skipped_lines > 0 && header->limit != options->columns)
+        return diag_at_line(reterr, STATUS_NOT_FOUND, path, 0, 0,
+                            "was made with another limit of columns, and lines were skipped");
     if (header->skipped_lines > options->skip_bad)
         return diag_at_line(reterr, STATUS_NOT_FOUND, path, 0, 0,
                             "was made with more bad lines than are allowed");

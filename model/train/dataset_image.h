@@ -30,6 +30,7 @@ struct dataset_image_header {
     uint64_t source_bytes, source_mtime_ns, source_ends_hash;
     uint64_t columns, largest; // largest: the largest feature number seen
     uint64_t lists, docs, name_bytes;
+    uint64_t limit; // largest feature number that was allowed; 0: any
     uint64_t skipped_lines;
     uint64_t content_hash;
     char first_skipped[640];

@@ -66,6 +66,14 @@ enum status history_write(struct history *history, struct json_value *line, stru
     return code;
 }
 
+enum status history_sync(struct history *history, struct diag *reterr)
+{
+    // A pipe or a device has nothing to sync and says EINVAL.
+    if (fdatasync(history->fd) != 0 && errno != EINVAL)
+        return diag_errno(reterr, history->path, "cannot sync");
+    return STATUS_OK;
+}
+
 void history_close(struct history *history)
 {
     if (history->fd >= 0)

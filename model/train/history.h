@@ -20,4 +20,6 @@ MUST_USE enum status history_open(const char *path, uint64_t keep_bytes,
 // Appends one line and takes over `line`.
 MUST_USE enum status history_write(struct history *history, struct json_value *line,
                                    struct diag *reterr);
+// Waits until the lines are on the disk.
+MUST_USE enum status history_sync(struct history *history, struct diag *reterr);
 void history_close(struct history *history);

@@ -27,7 +27,7 @@ struct keep {
 };
 
 void keep_start(struct keep *keep, enum keep_rule rule);
-// After an epoch: is it a candidate? `dropped` (KEEP_MAX) gets the epochs that no longer are.
+// After an epoch: is it a candidate? `dropped` (KEEP_MAX + 1) gets the epochs that no longer are.
 bool keep_offer(struct keep *keep, struct keep_epoch epoch, uint32_t *dropped, size_t *ret_dropped);
 const struct keep_epoch *keep_winner(const struct keep *keep); // NULL before the first offer
 bool keep_patience_over(const struct keep *keep, uint32_t epoch, uint32_t patience);

@@ -37,7 +37,8 @@ static void main_help(void)
 static int main_fail(enum status code, const struct diag *diag)
 {
     char text[1024];
-    fprintf(stderr, "ctr: %s\n", diag_format(diag, text, sizeof(text)));
+    diag_format(diag, text, sizeof(text));
+    fprintf(stderr, "ctr: %s\n", text[0] == '\0' ? status_text(code) : text);
     return status_exit(code);
 }
 

@@ -1,6 +1,7 @@
 #include "model/train/opened.h"
 
 #include "base/log.h"
+#include "model/train/letor.h"
 #include "model/train/progress.h"
 #include "proto/json_value.h"
 
@@ -18,7 +19,7 @@ static uint32_t opened_columns(const struct checkpoint *checkpoint)
     const struct json_value *data = json_value_get(lineage, "data");
     const struct json_value *count = data == NULL ? NULL : json_value_get(data, "columns");
     if (count != NULL && json_value_kind(count) == JSON_VALUE_INT && json_value_int(count) > 0 &&
-        json_value_int(count) <= UINT16_MAX)
+        json_value_int(count) <= LETOR_MAX_COLUMNS)
         columns = (uint32_t)json_value_int(count);
     json_value_free(lineage);
     return columns;

@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,9 +48,18 @@ MUST_USE static enum status run_claim(struct run *run, struct diag *reterr)
                                                         : strdup(run->config->teacher);
     if (run->state_path == NULL || run->student_path == NULL || run->teacher_path == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    if (!run->resume && file_exists(run->state_path))
-        return diag_at_line(reterr, STATUS_USAGE, run->folder, 0, 0,
-                            "holds a run already: go on with --resume, or name another folder");
+    static const char *const ours[] = {"state.safetensors",   "config.yaml",
+                                       "history.jsonl",       "student.safetensors",
+                                       "teacher.safetensors", "kept"};
+    for (size_t i = 0; !run->resume && i < sizeof(ours) / sizeof(*ours); i++) {
+        char *path = run_path(run, ours[i]);
+        bool taken = path != NULL && file_exists(path);
+        free(path);
+        if (taken)
+            return diag_at_line(reterr, STATUS_USAGE, run->folder, 0, 0,
+                                "holds %s already: go on with --resume, or name another folder",
+                                ours[i]);
+    }
     return STATUS_OK;
 }
 
@@ -147,6 +157,27 @@ MUST_USE static enum status run_stage(struct run *run, const char *stage, struct
     return trainer_run(&task, reterr);
 }
 
+// A list that the teacher cannot score teaches nothing (spec/algorithm.md 3.7).
+MUST_USE static enum status run_check_teacher(const struct run *run, const struct scoreset *set,
+                                              struct diag *reterr)
+{
+    size_t lists = 0, first = 0;
+    for (size_t i = 0; i < set->lists; i++) {
+        bool finite = true;
+        for (uint64_t d = set->offset[i]; d < set->offset[i + 1]; d++)
+            finite = finite && isfinite(set->logit[d]);
+        if (!finite && lists++ == 0)
+            first = i;
+    }
+    if (lists == 0)
+        return STATUS_OK;
+    struct span qid = dataset_qid(set->dataset, first);
+    return diag_at_line(reterr, STATUS_NOT_FINITE, run->teacher_path, 0, 0,
+                        "gives scores that are not finite to %zu lists of the training data, "
+                        "first qid %.*s",
+                        lists, qid.size > 100 ? 100 : (int)qid.size, qid.data);
+}
+
 // The frozen teacher's logit of every training document, by the serving form.
 MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
 {
@@ -161,6 +192,8 @@ MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
         code = scoreset_init(&set, &run->data.train, NULL, 0, reterr);
     if (code == STATUS_OK)
         code = scoreset_score(&set, &scorer, run->team, reterr);
+    if (code == STATUS_OK)
+        code = run_check_teacher(run, &set, reterr);
     if (code == STATUS_OK) {
         memcpy(run->teacher_sha256, scorer.checkpoint.sha256, sizeof(run->teacher_sha256));
         run->teacher_logit = set.logit;
@@ -183,6 +216,8 @@ MUST_USE static enum status run_stages(struct run *run, struct diag *reterr)
         return STATUS_OK;
     if (method == TRAIN_CONFIG_CLID)
         TRY(run_teach(run, reterr));
+    if (at_student)
+        TRY(state_check_teacher(run->state_path, run->teacher_sha256, reterr));
     return run_stage(run, "student", reterr);
 }
 
@@ -190,18 +225,22 @@ MUST_USE static enum status run_stages(struct run *run, struct diag *reterr)
 MUST_USE static enum status run_clean(const struct run *run, struct diag *reterr)
 {
     char *folder = run_path(run, "kept");
-    DIR *stream = folder == NULL ? NULL : opendir(folder);
+    if (folder == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    DIR *stream = opendir(folder);
     enum status code = STATUS_OK;
     for (struct dirent *entry; code == STATUS_OK && stream != NULL && (entry = readdir(stream));) {
-        if (entry->d_name[0] == '.')
+        if (strncmp(entry->d_name, "teacher-", 8) != 0 &&
+            strncmp(entry->d_name, "student-", 8) != 0)
             continue;
         char *path = file_join(folder, entry->d_name);
-        code = path == NULL ? STATUS_NO_MEMORY : file_remove(path, reterr);
+        code = path == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
+                            : file_remove(path, reterr);
         free(path);
     }
     if (stream != NULL)
         closedir(stream);
-    if (folder != NULL && rmdir(folder) != 0 && errno != ENOENT && code == STATUS_OK)
+    if (rmdir(folder) != 0 && errno != ENOENT && errno != ENOTEMPTY && code == STATUS_OK)
         code = diag_errno(reterr, folder, "cannot remove");
     free(folder);
     return code;

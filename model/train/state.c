@@ -10,7 +10,6 @@
 static const char state_format[] = "ctr-state-1";
 
 enum {
-    STATE_MAX_BYTES = INT32_MAX,
     STATE_INTEGERS = 6,             // epoch, step, adam's t, history bytes, last better epoch, rule
     STATE_NUMBERS = STATE_SUMS + 2, // sums, top NDCG, lowest LogLoss
     STATE_MAX_TENSORS = 2 * PARAM_MAX + 8,
@@ -81,7 +80,7 @@ MUST_USE static enum status state_unpack(const struct state_tensors *tensors, st
     const uint64_t *integers = tensors->integers;
     const double *numbers = tensors->numbers;
     if (integers[0] > UINT32_MAX || integers[1] > UINT32_MAX || integers[4] > UINT32_MAX ||
-        integers[5] > KEEP_MAX)
+        integers[5] > KEEP_MAX || (integers[0] > 0 && integers[4] >= integers[0]))
         return diag_set(reterr, STATUS_CORRUPT, "the saved progress is out of range");
     state->epoch = (uint32_t)integers[0];
     state->step = (uint32_t)integers[1];
@@ -111,7 +110,8 @@ enum status state_save(const char *path, const struct state *state, struct diag 
     const struct safetensors_note notes[] = {{"format", state_format},
                                              {"stage", state->stage},
                                              {"identity", state->identity},
-                                             {"data", hash}};
+                                             {"data", hash},
+                                             {"teacher", state->teacher}};
     enum status code = safetensors_write(path, tensors->items, tensors->count, notes,
                                          sizeof(notes) / sizeof(*notes), reterr);
     free(tensors);
@@ -133,7 +133,7 @@ MUST_USE static enum status state_open(const char *path, struct state_file *file
                                        struct diag *reterr)
 {
     memset(file, 0, sizeof(*file));
-    TRY(file_read(path, STATE_MAX_BYTES, 0, &file->bytes, reterr));
+    TRY(file_read(path, SIZE_MAX / 2, 0, &file->bytes, reterr));
     enum status code =
         safetensors_parse(file->bytes.data, file->bytes.size, &file->tensors, reterr);
     const char *format = code == STATUS_OK ? safetensors_note(&file->tensors, "format") : NULL;
@@ -170,6 +170,19 @@ enum status state_stage(const char *path, const char *identity, uint64_t data_ha
     if (code == STATUS_OK && (*ret_stage = strdup(stage)) == NULL)
         code = diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     diag_in_file(reterr, path);
+    state_close(&file);
+    return code;
+}
+
+enum status state_check_teacher(const char *path, const char *teacher, struct diag *reterr)
+{
+    struct state_file file;
+    TRY(state_open(path, &file, reterr));
+    const char *saved = safetensors_note(&file.tensors, "teacher");
+    enum status code = STATUS_OK;
+    if (saved == NULL || strcmp(saved, teacher) != 0)
+        code = diag_at_line(reterr, STATUS_CONFIG, path, 0, 0,
+                            "was made with another teacher: resume with the same file");
     state_close(&file);
     return code;
 }

@@ -18,6 +18,7 @@ struct state {
     const char *stage;       // "teacher" or "student"
     const char *identity;    // train_config_identity of the run
     uint64_t data_hash;      // of training and validation data
+    const char *teacher;     // SHA-256 of the file of its teacher, or ""
     uint32_t epoch, step;    // the next minibatch is `step` of `epoch` (both from 0)
     double sums[STATE_SUMS]; // of the epoch: loss, PointCE, distillation, documents
     uint64_t history_bytes;
@@ -33,6 +34,9 @@ MUST_USE enum status state_save(const char *path, const struct state *state, str
 // without a file; STATUS_CONFIG if it belongs to another configuration or other data.
 MUST_USE enum status state_stage(const char *path, const char *identity, uint64_t data_hash,
                                  char **ret_stage, struct diag *reterr);
+// STATUS_CONFIG unless the saved stage learns from the teacher with this SHA-256 ("": from none).
+MUST_USE enum status state_check_teacher(const char *path, const char *teacher,
+                                         struct diag *reterr);
 // How long history.jsonl was when the state was saved.
 MUST_USE enum status state_history_bytes(const char *path, uint64_t *ret_bytes,
                                          struct diag *reterr);

@@ -233,7 +233,8 @@ static void synth_letor_add(struct synth_letor_report *report, const struct synt
     report->docs++;
     report->clicks += doc->grade > 0;
     report->mean_p += doc->p;
-    report->logloss -= doc->p * log(doc->p) + (1 - doc->p) * log1p(-doc->p);
+    if (doc->p > 0 && doc->p < 1) // a certain click costs nothing
+        report->logloss -= doc->p * log(doc->p) + (1 - doc->p) * log1p(-doc->p);
 }
 
 static void synth_letor_put_lists(const struct synth_letor *synth, struct synth_letor_files *files,

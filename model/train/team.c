@@ -38,7 +38,9 @@ static void work(const struct team *team, unsigned index)
 
 static void pause_briefly(void)
 {
+#if defined(__x86_64__)
     __builtin_ia32_pause();
+#endif
 }
 
 static unsigned await_turn(struct team *team, unsigned seen)

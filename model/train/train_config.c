@@ -105,16 +105,6 @@ double train_config_lr(const struct train_config *config, uint64_t epoch)
     return lr;
 }
 
-void train_config_identity(const struct train_config *config, struct buf *out)
-{
-    static char none[] = "";
-    struct train_config plain = *config;
-    plain.data_train = plain.data_valid = plain.data_test = plain.data_cache = plain.teacher = none;
-    plain.train_threads = 0;
-    plain.train_checkpoint_minutes = 0;
-    cfg_dump(&train_config_table, &plain, out);
-}
-
 static void train_config_quote(struct span text, struct buf *out)
 {
     buf_char(out, '"');
@@ -160,12 +150,30 @@ static void train_config_tree(const struct yamldoc_node *node, struct buf *out)
     }
 }
 
-void train_config_yaml(const struct train_config *config, struct buf *out)
+static void train_config_features(const struct train_config *config, struct buf *out)
 {
-    cfg_dump(&train_config_table, config, out);
     if (config->features == NULL)
         return;
     buf_text(out, "features: ");
     train_config_tree(config->features, out);
     buf_char(out, '\n');
+}
+
+void train_config_identity(const struct train_config *config, struct buf *out)
+{
+    static char none[] = "";
+    struct train_config plain = *config;
+    plain.data_train = plain.data_valid = plain.data_test = plain.data_cache = plain.teacher = none;
+    plain.train_threads = 0;
+    plain.train_checkpoint_minutes = 0;
+    cfg_dump(&train_config_table, &plain, out);
+    train_config_features(config, out);
+    if (config->teacher[0] != '\0')
+        buf_text(out, "# with a teacher that was there before\n");
+}
+
+void train_config_yaml(const struct train_config *config, struct buf *out)
+{
+    cfg_dump(&train_config_table, config, out);
+    train_config_features(config, out);
 }

@@ -24,7 +24,7 @@ struct train_config_source {
 
 // Loads and checks what rows alone cannot (a training file, the number of layers), and makes the
 // data paths absolute: relative ones start at the folder of `file`. *ret_doc holds the `features`
-// tree; the caller frees both, the document after the configuration. On failure both are empty and
+// tree; the caller frees both, the document after the configuration. On failure both
 // may be freed all the same.
 MUST_USE enum status train_config_load(const struct train_config_source *source,
                                        struct train_config *ret_config, struct yamldoc **ret_doc,

@@ -132,6 +132,10 @@ MUST_USE static enum status traindata_declared(const struct train_config *config
             code = diag_at_path(reterr, STATUS_CONFIG, "features",
                                 "\"%s\": the data give %u values of scope item, %s", want->name,
                                 have->size, have->privileged ? "privileged" : "not privileged");
+        else if (want->has_default && want->fallback != 0)
+            code = diag_at_path(reterr, STATUS_CONFIG, "features",
+                                "\"%s\": an absent value of LETOR data is 0, no other default",
+                                want->name);
         else
             have->transform = want->transform;
     }
@@ -153,7 +157,7 @@ MUST_USE static enum status traindata_schemas(const struct train_config *config,
         config->data_transform == 1 ? SCHEMA_LOG1P : SCHEMA_NONE, &data->teacher, reterr);
     free(privileged);
     if (code == STATUS_OK && config->features != NULL)
-        code = traindata_declared(config, "features", &data->teacher, reterr);
+        code = traindata_declared(config, "the configuration", &data->teacher, reterr);
     if (code == STATUS_OK && config->method != TRAIN_CONFIG_BASE && config->teacher[0] == '\0' &&
         !schema_has_privileged(&data->teacher))
         code = diag_at_path(reterr, STATUS_CONFIG, "data.privileged",

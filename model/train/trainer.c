@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TRAINER_MARGIN_BYTES = 32 << 20 }; // header, golden rows and biases of a model file
+
 struct trainer {
     const struct trainer_task *task;
     struct minibatch_plan plan;
@@ -68,6 +70,8 @@ MUST_USE static enum status trainer_save(struct trainer *trainer, struct diag *r
 {
     trainer->state.history_bytes = trainer->task->history->bytes;
     trainer->saved_ns = tick_ns();
+    // What the state says of the history must be on the disk before the state is.
+    TRY(history_sync(trainer->task->history, reterr));
     return state_save(trainer->state_path, &trainer->state, reterr);
 }
 
@@ -160,6 +164,9 @@ MUST_USE static enum status trainer_make_net(struct trainer *trainer, struct dia
     net_train_init(trainer->net, trainer_click_logit(task));
 
     size_t floats = net_train_params(trainer->net)->floats;
+    if (floats > (CHECKPOINT_MAX_BYTES - TRAINER_MARGIN_BYTES) / sizeof(float))
+        return diag_at_path(reterr, STATUS_CONFIG, "network.hidden",
+                            "makes %zu parameters: more than a model file may hold", floats);
     trainer->adam.m = calloc(floats, sizeof(float));
     trainer->adam.v = calloc(floats, sizeof(float));
     trainer->logit = calloc(net.max_rows, sizeof(float));
@@ -201,6 +208,7 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
     *state = (struct state){.stage = task->stage,
                             .identity = task->identity,
                             .data_hash = task->data_hash,
+                            .teacher = task->teacher_sha256 == NULL ? "" : task->teacher_sha256,
                             .net = trainer->net,
                             .adam = &trainer->adam};
     keep_start(&state->keep, (enum keep_rule)config->train_keep);

@@ -125,6 +125,47 @@ class Train(Folder):
             file.write("1 qid:new 1:0.5\n")
         self.assertIn("other training", self.train("run", "--resume", code=78))
 
+    def test_files_of_somebody_else_are_not_overwritten(self):
+        for name in ("config.yaml", "history.jsonl", "student.safetensors", "kept"):
+            folder = self.path / f"theirs-{name}"
+            folder.mkdir()
+            (folder / name).write_text("mine\n")
+            self.assertIn(name, self.train(folder.name, code=2))
+            self.assertEqual([(f.name, f.read_text()) for f in folder.iterdir()], [(name, "mine\n")])
+
+    def test_features_belong_to_the_configuration(self):
+        text = SMALL + "features: [{name: f, scope: item, kind: dense, size: 8, transform: none}]\n"
+        self.yaml = self.config(text)
+        self.train("run")
+        self.yaml = self.config(text.replace("transform: none", "transform: log1p"))
+        self.assertIn("another configuration", self.train("run", "--resume", code=78))
+
+    def test_resume_with_another_teacher_is_refused(self):
+        self.train("one", "--set", "method=teacher")
+        self.train("two", "--set", "method=teacher", "--set", "train.seed=2")
+        teachers = [f"teacher={self.path}/{name}/teacher.safetensors" for name in ("one", "two")]
+        self.train("run", "--set", teachers[0])
+        self.assertIn("another teacher", self.train("run", "--resume", "--set", teachers[1], code=78))
+        self.train("run", "--resume", "--set", teachers[0])
+
+    def test_page_values_may_leave_the_range_of_raw_values(self):
+        lines = (self.path / "data/train.txt").read_text().splitlines()
+        far = [f"{line.split(' 1:')[0]} 1:{-9000000 if i % 2 else 0}" for i, line in enumerate(lines)]
+        (self.path / "data/far.txt").write_text("\n".join(far) + "\n")
+        self.yaml = self.config(SMALL.replace("train.txt", "far.txt").replace("valid: data/valid.txt, test: data/test.txt",
+                                                                               "transform: none"))
+        self.train("run", "--set", "train.epochs=1")
+
+    def test_a_damaged_state_is_refused_by_name(self):
+        self.train("run")
+        path = self.path / "run/state.safetensors"
+        whole = path.read_bytes()
+        for damage in (whole[:-1], whole[:200], b"", whole[:300] + bytes([whole[300] ^ 1]) + whole[301:]):
+            path.write_bytes(damage)
+            self.assertIn("state.safetensors", self.train("run", "--resume", code=1))
+        path.write_bytes(whole)
+        self.train("run", "--resume")
+
     def test_environment_and_set(self):
         self.train("run", "--set", "method=base", env={"CTR_TRAIN_EPOCHS": "1"})
         self.assertEqual(len(epochs(self.path / "run")), 1)
