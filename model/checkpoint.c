@@ -95,20 +95,21 @@ static MUST_USE enum status check_raw(const char *what, const float *values, siz
     return STATUS_OK;
 }
 
-// A feature's golden rows. What is sent is in the range of raw values; what is made of the page
-// need not be: a deviation of large negative values may be large.
+// A feature's golden rows; faults count values in their row. What is sent is in the range of raw
+// values; what is made of the page need not be: a deviation of large negative values may be large.
 static MUST_USE enum status check_row_feature(const struct checkpoint *checkpoint,
                                               const struct schema_feature *feature,
                                               struct diag *reterr)
 {
     if (feature->scope != ROW_ITEM && !feature->privileged)
         return STATUS_OK;
+    char name[128];
+    snprintf(name, sizeof name, "golden.input.%s", feature->name);
     for (size_t row = 0; row < checkpoint->golden_rows; row++) {
         const float *values =
             checkpoint->golden_row + row * checkpoint->schema.row_width + feature->offset;
-        TRY(feature->source == SCHEMA_PAGE
-                ? check_finite("golden.input", values, feature->size, reterr)
-                : check_raw("golden.input", values, feature->size, reterr));
+        TRY(feature->source == SCHEMA_PAGE ? check_finite(name, values, feature->size, reterr)
+                                           : check_raw(name, values, feature->size, reterr));
     }
     return STATUS_OK;
 }
