@@ -55,7 +55,8 @@ float *net_train_stat_values(struct net_train *net);
 // updated. x (n, input), 2 <= n <= max_rows. logit (n).
 void net_train_forward(struct net_train *net, const float *x, size_t n, uint32_t epoch,
                        uint32_t step, float *logit);
-// Evaluation mode: running statistics, no dropout. For the check against net_forward.
+// Evaluation mode: running statistics, no dropout. For the check against net_forward. Overwrites
+// the activations: an earlier training forward can no longer be run backward.
 void net_train_evaluate(struct net_train *net, const float *x, size_t n, float *logit);
 // From d loss / d logit of the last training forward to the gradients of all parameters
 // (overwritten).
