@@ -78,17 +78,22 @@ static void update_piece(void *context, size_t piece)
     }
 }
 
-double adam_step(struct adam *adam, const struct adam_config *config, double lr,
-                 const struct param_set *params, float *values, const float *grads,
-                 struct team *team)
+double adam_squares(const struct param_set *params, const float *grads, struct team *team)
+{
+    struct adam_job job = {.params = params, .grads = grads};
+    team_run(team, ADAM_PIECES, square_piece, &job);
+    double sum = 0;
+    for (size_t piece = 0; piece < ADAM_PIECES; piece++)
+        sum += job.square_sums[piece];
+    return sum;
+}
+
+void adam_step(struct adam *adam, const struct adam_config *config, double lr, double squares,
+               const struct param_set *params, float *values, const float *grads, struct team *team)
 {
     struct adam_job job = {
         .params = params, .grads = grads, .values = values, .m = adam->m, .v = adam->v};
-    team_run(team, ADAM_PIECES, square_piece, &job);
-    double square_sum = 0;
-    for (size_t piece = 0; piece < ADAM_PIECES; piece++)
-        square_sum += job.square_sums[piece];
-    double norm = sqrt(square_sum);
+    double norm = sqrt(squares);
 
     adam->t++;
     job.beta1 = (float)config->beta1;
@@ -103,5 +108,4 @@ double adam_step(struct adam *adam, const struct adam_config *config, double lr,
     job.decay = (float)config->weight_decay;
     job.decay_all = config->decay_all;
     team_run(team, ADAM_PIECES, update_piece, &job);
-    return norm;
 }

@@ -11,7 +11,7 @@ struct adam_config {
     double beta1, beta2, epsilon; // .9, .999, 1e-8 (outside the root)
     double weight_decay;          // lambda
     bool decay_all;               // l2_scope all: also biases, gamma, beta
-    double clip_norm;             // 0: off; global L2 norm of the loss gradient, before lambda * w
+    double clip_norm; // 0: off; greatest L2 norm of the loss gradient, before lambda * w
 };
 
 struct adam {
@@ -19,8 +19,11 @@ struct adam {
     uint64_t t;   // steps taken
 };
 
-// One update of values (params->floats) in place. Returns the norm before clipping; the same for
-// any number of threads (sums in fixed blocks). Work is shared out over the team.
-double adam_step(struct adam *adam, const struct adam_config *config, double lr,
-                 const struct param_set *params, float *values, const float *grads,
-                 struct team *team);
+// The sum of squares of a gradient (params->floats); the same for any number of threads (sums in
+// fixed blocks).
+double adam_squares(const struct param_set *params, const float *grads, struct team *team);
+// One update of values (params->floats) in place. `squares` is the sum over all gradients that are
+// clipped together; unused without clip_norm. Work is shared out over the team.
+void adam_step(struct adam *adam, const struct adam_config *config, double lr, double squares,
+               const struct param_set *params, float *values, const float *grads,
+               struct team *team);

@@ -63,8 +63,9 @@ static enum status cmd_train_run(const struct command *command, int argc, char *
     struct train_config config = {0};
     struct yamldoc *doc = NULL;
     enum status code = cmd_train_load(command, &line, folder, resume, &config, &doc, reterr);
+    const struct run_options options = {resume, stdout};
     if (code == STATUS_OK)
-        code = run_train(&config, folder, resume, reterr);
+        code = run_train(&config, folder, &options, reterr);
     train_config_fini(&config);
     yamldoc_free(doc);
     return code;

@@ -1,18 +1,14 @@
 #include "model/train/loss.h"
 
+#include "model/train/loss_list.h"
+#include "model/train/loss_sigmoid.h"
+
 #include <assert.h>
 #include <math.h>
-#include <stdbool.h>
 
 double loss_log_sigmoid(double s)
 {
     return fmin(s, 0) - log1p(exp(-fabs(s)));
-}
-
-static double sigmoid(double s)
-{
-    double e = exp(-fabs(s));
-    return s >= 0 ? 1 / (1 + e) : e / (1 + e);
 }
 
 double loss_point_ce(double logit, double label)
@@ -23,13 +19,12 @@ double loss_point_ce(double logit, double label)
 // p - y, written so that nothing cancels where p is next to y.
 double loss_point_ce_grad(double logit, double label)
 {
-    return (1 - label) * sigmoid(logit) - label * sigmoid(-logit);
+    return (1 - label) * loss_sigmoid(logit) - label * loss_sigmoid(-logit);
 }
 
-// log sum_j sigma(s_j). The greatest term is found on the logits themselves, for log sigma rises
-// with its argument.
-static double log_total(const float *logit, size_t n)
+double loss_log_mass(const float *logit, size_t n)
 {
+    assert(n >= 1);
     float greatest = logit[0];
     for (size_t i = 1; i < n; i++)
         greatest = logit[i] > greatest ? logit[i] : greatest;
@@ -39,88 +34,122 @@ static double log_total(const float *logit, size_t n)
     return base + log(sum);
 }
 
-// What a list's terms of CLID are made from, one document after another, without memory.
-struct clid {
-    double student_total, teacher_total; // log of the sum of p
-    double loss, kl;                     // sums so far
+// PointCE of one document with its gradients towards the main and the shallow tower.
+struct click_loss {
+    double loss, main, shallow;
 };
 
-static struct clid clid_begin(const float *student, const float *teacher, size_t n)
+// p = a b with a = sigma(u) of the shallow tower, b = sigma(v) of the main one.
+static struct click_loss click_product(double v, double u, double y)
 {
-    return (struct clid){log_total(student, n), log_total(teacher, n), 0, 0};
+    double log_a = loss_log_sigmoid(u), log_b = loss_log_sigmoid(v);
+    double log_no_a = loss_log_sigmoid(-u), log_no_b = loss_log_sigmoid(-v);
+    // 1 - ab = (1 - a) + a (1 - b)
+    double seen = log_a + log_no_b;
+    double log_none = fmax(log_no_a, seen) + log1p(exp(-fabs(log_no_a - seen)));
+    double odds = log_a + log_b - log_none;
+    return (struct click_loss){
+        .loss = -y * (log_a + log_b) - (1 - y) * log_none,
+        .main = (1 - y) * exp(log_no_b + odds) - y * loss_sigmoid(-v),
+        .shallow = (1 - y) * exp(log_no_a + odds) - y * loss_sigmoid(-u),
+    };
 }
 
-static double clid_step(struct clid *clid, double student, double teacher)
+static struct click_loss click_of(enum loss_join join, const struct loss_batch *batch, uint64_t i)
 {
-    double log_model = loss_log_sigmoid(student) - clid->student_total;
-    double log_target = loss_log_sigmoid(teacher) - clid->teacher_total;
-    double target = exp(log_target);
-    clid->loss -= target * log_model;
-    clid->kl += target * (log_target - log_model);
-    return sigmoid(-student) * (exp(log_model) - target);
+    double s = (double)batch->student[i], y = (double)batch->label[i];
+    if (join == LOSS_JOIN_NONE)
+        return (struct click_loss){loss_point_ce(s, y), loss_point_ce_grad(s, y), 0};
+    double shallow = (double)batch->shallow[i];
+    if (join == LOSS_JOIN_PRODUCT)
+        return click_product(s, shallow, y);
+    double keep = batch->keep == NULL ? 1 : (double)batch->keep[i];
+    double sum = s + keep * shallow, slope = loss_point_ce_grad(sum, y);
+    return (struct click_loss){loss_point_ce(sum, y), slope, keep * slope};
 }
 
-double loss_clid(const float *student, const float *teacher, size_t n, double *grad, double *ret_kl)
+static struct loss_list list_at(const struct loss_batch *batch, uint64_t begin, size_t n)
 {
-    assert(n >= 1);
-    struct clid clid = clid_begin(student, teacher, n);
+    return (struct loss_list){
+        .student = batch->student + begin,
+        .teacher = batch->teacher == NULL ? NULL : batch->teacher + begin,
+        .label = batch->label + begin,
+        .tie = batch->tie == NULL ? NULL : batch->tie + begin,
+        .n = n,
+        .log_mass = batch->log_mass,
+    };
+}
+
+double loss_list(const struct loss_config *config, const struct loss_batch *list, size_t n,
+                 struct loss_scratch *scratch, double *grad, double *ret_kl)
+{
+    assert(n >= 1 && config->kd != LOSS_KD_NONE);
+    struct loss_list whole = list_at(list, 0, n);
+    double scale = config->kd == LOSS_KD_POINTWISE ? 1 / (double)n : 1;
+    double loss = loss_list_of(config->kd)(config, &whole, scratch, grad, ret_kl);
     for (size_t i = 0; i < n; i++)
-        grad[i] = clid_step(&clid, (double)student[i], (double)teacher[i]);
-    *ret_kl = clid.kl;
-    return clid.loss;
+        grad[i] *= scale;
+    *ret_kl *= scale;
+    return scale * loss;
 }
 
 static bool all_finite(const float *x, uint64_t begin, uint64_t end)
 {
-    for (uint64_t i = begin; i < end; i++)
+    for (uint64_t i = begin; x != NULL && i < end; i++)
         if (!isfinite(x[i]))
             return false;
     return true;
 }
 
-enum status loss_minibatch(const struct loss_config *config, const float *student,
-                           const float *teacher, const float *label, const uint64_t *offset,
-                           size_t lists, float *grad, struct loss_value *ret_value)
+enum status loss_minibatch(const struct loss_config *config, const struct loss_batch *batch,
+                           struct loss_scratch *scratch, float *grad, float *grad_shallow,
+                           struct loss_value *ret_value)
 {
-    assert(config->alpha >= 0 && config->alpha <= 1);
-    const double alpha = config->method == LOSS_BASE ? 1 : config->alpha;
-    // At alpha = 1 the teacher is for the report alone: not even a zero of its may reach a
-    // gradient.
-    const bool distil = config->method != LOSS_BASE && teacher != NULL, weighs = alpha < 1;
-    assert(distil || !weighs);
-    if (!all_finite(student, offset[0], offset[lists]) ||
-        (distil && !all_finite(teacher, offset[0], offset[lists])))
+    const uint64_t *offset = batch->offset;
+    const uint64_t docs = offset[batch->lists] - offset[0];
+    // RCR's targets are the clicks. Where L_d does not weigh, a teacher is for the report alone.
+    const bool distil = config->kd == LOSS_KD_RCR || (config->kd != LOSS_KD_NONE && batch->teacher);
+    const bool weighs = config->kd != LOSS_KD_NONE && config->kd_weight > 0;
+    const double alpha = config->kd == LOSS_KD_NONE ? 1 : config->alpha;
+    const loss_list_function list_loss = loss_list_of(config->kd);
+    assert(alpha >= 0 && alpha <= 1 && (distil || !weighs));
+    assert(config->join == LOSS_JOIN_NONE || (batch->shallow && grad_shallow && !distil));
+    if (!all_finite(batch->student, offset[0], offset[batch->lists]) ||
+        !all_finite(batch->shallow, offset[0], offset[batch->lists]) ||
+        (distil && !all_finite(batch->teacher, offset[0], offset[batch->lists])))
         return STATUS_NOT_FINITE;
 
     size_t counted = 0;
-    for (size_t q = 0; q < lists; q++)
+    for (size_t q = 0; q < batch->lists; q++)
         counted += offset[q + 1] > offset[q];
-    const uint64_t docs = offset[lists] - offset[0];
-    const double ce_scale =
-        1 / (config->reduce == LOSS_SAMPLE_MEAN ? (double)docs : (double)counted);
-    const double kd_scale = 1 / (double)counted;
+    const bool by_sample = config->reduce == LOSS_SAMPLE_MEAN;
+    const double list_scale = 1 / (double)counted;
+    const double ce_scale = by_sample ? 1 / (double)docs : list_scale;
+    const double kd_scale = config->kd == LOSS_KD_POINTWISE ? ce_scale : list_scale;
 
     struct loss_value value = {0, 0, 0, 0};
-    for (size_t q = 0; q < lists; q++) {
+    for (size_t q = 0; q < batch->lists; q++) {
         const uint64_t begin = offset[q], n = offset[q + 1] - begin;
+        double kl = 0, *pull = scratch->second;
         if (n == 0)
             continue;
-        struct clid clid = {0, 0, 0, 0};
-        if (distil)
-            clid = clid_begin(student + begin, teacher + begin, n);
-        for (uint64_t i = begin; i < begin + n; i++) {
-            double s = (double)student[i], y = (double)label[i];
-            value.point_ce += ce_scale * loss_point_ce(s, y);
-            double slope = alpha * ce_scale * loss_point_ce_grad(s, y);
-            const double pull = distil ? clid_step(&clid, s, (double)teacher[i]) : 0;
-            if (weighs)
-                slope += (1 - alpha) * kd_scale * pull;
-            grad[i] = (float)slope;
+        if (distil) {
+            struct loss_list list = list_at(batch, begin, (size_t)n);
+            value.kd += kd_scale * list_loss(config, &list, scratch, pull, &kl);
+            value.kl += kd_scale * kl;
         }
-        value.kd += kd_scale * clid.loss;
-        value.kl += kd_scale * clid.kl;
+        for (uint64_t i = begin; i < begin + n; i++) {
+            struct click_loss click = click_of(config->join, batch, i);
+            value.point_ce += ce_scale * click.loss;
+            double slope = alpha * ce_scale * click.main;
+            if (weighs)
+                slope += config->kd_weight * kd_scale * pull[i - begin];
+            grad[i] = (float)slope;
+            if (config->join != LOSS_JOIN_NONE)
+                grad_shallow[i] = (float)(ce_scale * click.shallow);
+        }
     }
-    value.total = alpha * value.point_ce + (1 - alpha) * value.kd;
+    value.total = alpha * value.point_ce + (weighs ? config->kd_weight * value.kd : 0);
     *ret_value = value;
     return STATUS_OK;
 }

@@ -109,8 +109,10 @@ static bool has_bn(const struct net_train *net, size_t k)
 
 static bool has_dropout(const struct net_train *net, size_t k)
 {
-    bool here = k == 0 ? net->config.dropout_input : true;
-    return here && net->config.dropout > 0 && k + 1 < net->stage_count;
+    bool here = k == 0                     ? net->config.dropout_input
+                : k + 1 < net->stage_count ? true
+                                           : net->config.dropout_last;
+    return here && net->config.dropout > 0;
 }
 
 static void take_bn(struct net_train *net, struct net_stage *stage)

@@ -29,6 +29,7 @@ struct net_train_config {
         hidden_bn;  // both true in production; false for the golden files and the shallow tower
     double dropout; // 0..1, between hidden layers
     bool dropout_input;
+    bool dropout_last; // before the last linear layer too: the shallow tower of PriDropOut
     size_t shards;
     size_t max_rows; // of a minibatch
     uint64_t seed;

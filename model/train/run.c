@@ -21,7 +21,9 @@ enum { RUN_MAX_TEXT = 4 << 20 };
 struct run {
     const struct train_config *config;
     const char *folder;
-    bool resume;
+    struct run_options options;
+    const struct method *method;
+    bool joint;
     struct buf identity;
     struct traindata data;
     const struct kernels *kernels;
@@ -30,6 +32,7 @@ struct run {
     char *state_path, *teacher_path, *student_path;
     char *saved_stage; // of the state that is resumed, or NULL
     float *teacher_logit;
+    double teacher_log_mass;
     char teacher_sha256[DIGEST_HEX + 1];
 };
 
@@ -51,7 +54,7 @@ MUST_USE static enum status run_claim(struct run *run, struct diag *reterr)
     static const char *const ours[] = {"state.safetensors",   "config.yaml",
                                        "history.jsonl",       "student.safetensors",
                                        "teacher.safetensors", "kept"};
-    for (size_t i = 0; !run->resume && i < sizeof(ours) / sizeof(*ours); i++) {
+    for (size_t i = 0; !run->options.resume && i < sizeof(ours) / sizeof(*ours); i++) {
         char *path = run_path(run, ours[i]);
         bool taken = path != NULL && file_exists(path);
         free(path);
@@ -121,39 +124,48 @@ MUST_USE static enum status run_open(struct run *run, struct diag *reterr)
     if (buf_status(&run->identity) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     TRY(traindata_open(run->config, run->folder, &run->data, reterr));
-    if (run->resume && file_exists(run->state_path))
+    if (run->options.resume && file_exists(run->state_path))
         TRY(state_stage(run->state_path, buf_view(&run->identity).data, run->data.hash,
                         &run->saved_stage, reterr));
     TRY(run_write_config(run, reterr));
     return run_open_history(run, reterr);
 }
 
-MUST_USE static enum status run_stage(struct run *run, const char *stage, struct diag *reterr)
+// What the main tower of a method becomes: STAGE.safetensors.
+static const char *run_stage_of(const struct method *method)
 {
-    bool teacher = strcmp(stage, "teacher") == 0;
-    bool distil = !teacher && run->config->method == TRAIN_CONFIG_CLID;
+    return method->role == CHECKPOINT_TEACHER ? "teacher" : "student";
+}
+
+MUST_USE static enum status run_stage(struct run *run, const struct method *method,
+                                      struct diag *reterr)
+{
+    const char *stage = run_stage_of(method);
+    const bool taught = method->teacher[0] != '\0' && !run->joint;
     struct trainer_task task = {
         .config = run->config,
         .identity = buf_view(&run->identity).data,
         .stage = stage,
-        .role = teacher ? CHECKPOINT_TEACHER : CHECKPOINT_STUDENT,
-        .schema = teacher ? &run->data.teacher : &run->data.student,
+        .method = method,
+        .joint = run->joint,
+        .all = &run->data.teacher,
+        .regular = &run->data.student,
         .train = &run->data.train,
         .lists = run->data.lists,
         .list_count = run->data.list_count,
         .valid = &run->data.valid_set,
         .data_hash = run->data.hash,
-        .teacher = distil ? run->teacher_logit : NULL,
-        .teacher_sha256 = distil ? run->teacher_sha256 : NULL,
-        .loss = distil ? LOSS_CLID : LOSS_BASE,
+        .teacher = taught ? run->teacher_logit : NULL,
+        .log_mass = run->teacher_log_mass,
+        .teacher_sha256 = taught ? run->teacher_sha256 : NULL,
         .kernels = run->kernels,
         .team = run->team,
         .history = &run->history,
         .folder = run->folder,
         .resume = run->saved_stage != NULL && strcmp(run->saved_stage, stage) == 0,
     };
-    LOG_EVENT(LOG_INFO, "stage", LOG_S("stage", stage), LOG_I("lists", task.list_count),
-              LOG_I("features", task.schema->row_width));
+    LOG_EVENT(LOG_INFO, "stage", LOG_S("stage", stage), LOG_S("method", method->name),
+              LOG_I("lists", task.list_count));
     return trainer_run(&task, reterr);
 }
 
@@ -178,6 +190,18 @@ MUST_USE static enum status run_check_teacher(const struct run *run, const struc
                         lists, qid.size > 100 ? 100 : (int)qid.size, qid.data);
 }
 
+// log of the mean of Z_t over the lists that train (spec/algorithm.md 3.6).
+static double run_log_mass(const struct run *run, const struct scoreset *set)
+{
+    double sum = 0;
+    for (size_t i = 0; i < run->data.list_count; i++) {
+        uint32_t list = run->data.lists[i];
+        sum += exp(loss_log_mass(set->logit + set->offset[list],
+                                 (size_t)(set->offset[list + 1] - set->offset[list])));
+    }
+    return log(sum / (double)run->data.list_count);
+}
+
 // The frozen teacher's logit of every training document, by the serving form.
 MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
 {
@@ -196,6 +220,7 @@ MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
         code = run_check_teacher(run, &set, reterr);
     if (code == STATUS_OK) {
         memcpy(run->teacher_sha256, scorer.checkpoint.sha256, sizeof(run->teacher_sha256));
+        run->teacher_log_mass = run_log_mass(run, &set);
         run->teacher_logit = set.logit;
         set.logit = NULL;
     }
@@ -207,18 +232,16 @@ MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
 // Teacher, then student, from where a saved state says the run is.
 MUST_USE static enum status run_stages(struct run *run, struct diag *reterr)
 {
-    int method = run->config->method;
+    const struct method *method = run->method;
+    if (method->teacher[0] == '\0' || run->joint)
+        return run_stage(run, method, reterr);
     bool at_student = run->saved_stage != NULL && strcmp(run->saved_stage, "student") == 0;
-    bool own_teacher = method != TRAIN_CONFIG_BASE && run->config->teacher[0] == '\0';
-    if (own_teacher && !at_student)
-        TRY(run_stage(run, "teacher", reterr));
-    if (method == TRAIN_CONFIG_TEACHER)
-        return STATUS_OK;
-    if (method == TRAIN_CONFIG_CLID)
-        TRY(run_teach(run, reterr));
+    if (run->config->teacher[0] == '\0' && !at_student)
+        TRY(run_stage(run, method_find(method->teacher), reterr));
+    TRY(run_teach(run, reterr));
     if (at_student)
         TRY(state_check_teacher(run->state_path, run->teacher_sha256, reterr));
-    return run_stage(run, "student", reterr);
+    return run_stage(run, method, reterr);
 }
 
 // The candidates of both stages are over once the results stand beside them.
@@ -256,9 +279,10 @@ MUST_USE static enum status run_report(const struct run *run, struct diag *reter
     enum status code = STATUS_OK;
     if (data->has_test)
         code = scoreset_init(&test, &data->test, NULL, 0, reterr);
-    const char *const paths[] = {
-        run->config->method == TRAIN_CONFIG_BASE ? NULL : run->teacher_path,
-        run->config->method == TRAIN_CONFIG_TEACHER ? NULL : run->student_path};
+    const bool student = run->method->role == CHECKPOINT_STUDENT;
+    const bool teacher = !student || run->method->teacher[0] != '\0';
+    const char *const paths[] = {teacher ? run->teacher_path : NULL,
+                                 student ? run->student_path : NULL};
     static const char *const names[][2] = {{"teacher, valid", "teacher, test"},
                                            {"student, valid", "student, test"}};
     for (size_t i = 0; i < 2 && code == STATUS_OK; i++) {
@@ -276,7 +300,7 @@ MUST_USE static enum status run_report(const struct run *run, struct diag *reter
     }
     scoreset_fini(&test);
     if (code == STATUS_OK)
-        measure_print(&table, stdout);
+        measure_print(&table, run->options.table);
     return code;
 }
 
@@ -294,17 +318,22 @@ static void run_close(struct run *run)
     free(run->teacher_logit);
 }
 
-enum status run_train(const struct train_config *config, const char *folder, bool resume,
-                      struct diag *reterr)
+enum status run_train(const struct train_config *config, const char *folder,
+                      const struct run_options *options, struct diag *reterr)
 {
-    struct run run = {.config = config, .folder = folder, .resume = resume, .history = {.fd = -1}};
+    struct run run = {.config = config,
+                      .folder = folder,
+                      .options = *options,
+                      .method = train_config_method(config),
+                      .joint = config->mode == TRAIN_CONFIG_JOINT,
+                      .history = {.fd = -1}};
     buf_init(&run.identity, RUN_MAX_TEXT);
     enum status code = run_open(&run, reterr);
     if (code == STATUS_OK)
         code = run_stages(&run, reterr);
     if (code == STATUS_OK)
         code = run_clean(&run, reterr);
-    if (code == STATUS_OK)
+    if (code == STATUS_OK && options->table != NULL)
         code = run_report(&run, reterr);
     run_close(&run);
     return code;

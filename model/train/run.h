@@ -7,9 +7,14 @@
 #include "model/train/train_config.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
-// Trains what config->method says into `folder` and prints the measures to stdout. A folder that
-// holds a run already is refused unless `resume`; a finished run is measured again, not trained
-// again.
-MUST_USE enum status run_train(const struct train_config *config, const char *folder, bool resume,
-                               struct diag *reterr);
+struct run_options {
+    bool resume; // go on in a folder that holds a run; else such a folder is refused
+    FILE *table; // where the measures of the results are printed; NULL: nowhere
+};
+
+// Trains what config->method says into `folder`. A finished run is measured again, not trained
+// again. STATUS_NOT_FINITE if the training diverges.
+MUST_USE enum status run_train(const struct train_config *config, const char *folder,
+                               const struct run_options *options, struct diag *reterr);

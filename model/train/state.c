@@ -11,14 +11,15 @@ static const char state_format[] = "ctr-state-1";
 
 enum {
     STATE_INTEGERS = 6,             // epoch, step, adam's t, history bytes, last better epoch, rule
-    STATE_NUMBERS = STATE_SUMS + 2, // sums, top NDCG, lowest LogLoss
-    STATE_MAX_TENSORS = 2 * PARAM_MAX + 8,
+    STATE_NUMBERS = STATE_SUMS + 3, // sums, top NDCG, lowest LogLoss, mass
+    STATE_TOWER_TENSORS = 2 * PARAM_MAX + 2,
+    STATE_MAX_TENSORS = TOWER_MAX * STATE_TOWER_TENSORS + 2,
 };
 
-// The tensors of a state, pointing into net, adam and the number blocks.
+// The tensors of a state, pointing into the towers and the number blocks.
 struct state_tensors {
     struct safetensors_tensor items[STATE_MAX_TENSORS];
-    char names[2 * PARAM_MAX][PARAM_NAME + 8];
+    char names[TOWER_MAX * STATE_TOWER_TENSORS][PARAM_NAME + 24];
     size_t count, names_used;
     uint64_t integers[STATE_INTEGERS + KEEP_MAX];
     double numbers[STATE_NUMBERS + 2 * KEEP_MAX];
@@ -31,24 +32,37 @@ static void state_add(struct state_tensors *tensors, const char *name, enum safe
         .name = name, .dtype = dtype, .rank = 2, .shape = {rows, columns}, .data = data};
 }
 
-static void state_add_set(struct state_tensors *tensors, const char *prefix,
+// TOWER.WHAT.NAME
+static void state_add_tower(struct state_tensors *tensors, const char *tower, const char *what,
+                            size_t rows, size_t columns, const float *data)
+{
+    char *name = tensors->names[tensors->names_used++];
+    snprintf(name, sizeof(tensors->names[0]), "%s.%s", tower, what);
+    state_add(tensors, name, SAFETENSORS_F32, rows, columns, data);
+}
+
+static void state_add_set(struct state_tensors *tensors, const char *tower, const char *prefix,
                           const struct param_set *set, const float *values)
 {
+    char what[PARAM_NAME + 8];
     for (size_t i = 0; i < set->count; i++) {
         const struct param_view *view = &set->views[i];
-        char *name = tensors->names[tensors->names_used++];
-        snprintf(name, sizeof(tensors->names[0]), "%s.%s", prefix, view->name);
-        state_add(tensors, name, SAFETENSORS_F32, view->rows, view->columns, values + view->offset);
+        snprintf(what, sizeof(what), "%s.%s", prefix, view->name);
+        state_add_tower(tensors, tower, what, view->rows, view->columns, values + view->offset);
     }
 }
 
 static void state_add_all(struct state_tensors *tensors, const struct state *state)
 {
-    const struct param_set *params = net_train_params(state->net);
-    state_add_set(tensors, "param", params, net_train_values(state->net));
-    state_add_set(tensors, "stat", net_train_stats(state->net), net_train_stat_values(state->net));
-    state_add(tensors, "adam.m", SAFETENSORS_F32, 1, params->floats, state->adam->m);
-    state_add(tensors, "adam.v", SAFETENSORS_F32, 1, params->floats, state->adam->v);
+    for (size_t i = 0; i < state->tower_count; i++) {
+        const struct tower *tower = &state->towers[i];
+        const struct param_set *params = net_train_params(tower->net);
+        state_add_set(tensors, tower->name, "param", params, net_train_values(tower->net));
+        state_add_set(tensors, tower->name, "stat", net_train_stats(tower->net),
+                      net_train_stat_values(tower->net));
+        state_add_tower(tensors, tower->name, "adam.m", 1, params->floats, tower->adam.m);
+        state_add_tower(tensors, tower->name, "adam.v", 1, params->floats, tower->adam.v);
+    }
     state_add(tensors, "progress.integers", SAFETENSORS_U64, 1,
               sizeof(tensors->integers) / sizeof(uint64_t), tensors->integers);
     state_add(tensors, "progress.numbers", SAFETENSORS_F64, 1,
@@ -59,7 +73,7 @@ static void state_pack(const struct state *state, struct state_tensors *tensors)
 {
     const uint64_t integers[STATE_INTEGERS] = {state->epoch,
                                                state->step,
-                                               state->adam->t,
+                                               state->towers[0].adam.t,
                                                state->history_bytes,
                                                state->keep.last_better,
                                                state->keep.count};
@@ -67,6 +81,7 @@ static void state_pack(const struct state *state, struct state_tensors *tensors)
     memcpy(tensors->numbers, state->sums, sizeof(state->sums));
     tensors->numbers[STATE_SUMS] = state->keep.top_ndcg;
     tensors->numbers[STATE_SUMS + 1] = state->keep.low_logloss;
+    tensors->numbers[STATE_SUMS + 2] = state->mass;
     for (size_t i = 0; i < state->keep.count; i++) {
         tensors->integers[STATE_INTEGERS + i] = state->keep.best[i].epoch;
         tensors->numbers[STATE_NUMBERS + 2 * i] = state->keep.best[i].ndcg;
@@ -84,13 +99,15 @@ MUST_USE static enum status state_unpack(const struct state_tensors *tensors, st
         return diag_set(reterr, STATUS_CORRUPT, "the saved progress is out of range");
     state->epoch = (uint32_t)integers[0];
     state->step = (uint32_t)integers[1];
-    state->adam->t = integers[2];
+    for (size_t i = 0; i < state->tower_count; i++)
+        state->towers[i].adam.t = integers[2];
     state->history_bytes = integers[3];
     state->keep.last_better = (uint32_t)integers[4];
     state->keep.count = (size_t)integers[5];
     memcpy(state->sums, numbers, sizeof(state->sums));
     state->keep.top_ndcg = numbers[STATE_SUMS];
     state->keep.low_logloss = numbers[STATE_SUMS + 1];
+    state->mass = numbers[STATE_SUMS + 2];
     for (size_t i = 0; i < state->keep.count; i++)
         state->keep.best[i] =
             (struct keep_epoch){(uint32_t)integers[STATE_INTEGERS + i],

@@ -6,13 +6,20 @@
 // they are counters.
 #pragma once
 
-#include "model/train/adam.h"
 #include "model/train/keep.h"
-#include "model/train/net_train.h"
+#include "model/train/tower.h"
 
 #include <stdint.h>
 
-enum { STATE_SUMS = 4 };
+// Sums of an epoch, each but the last times documents.
+enum state_sum {
+    STATE_LOSS,
+    STATE_POINT_CE,
+    STATE_KL,      // of the second loss
+    STATE_TEACHER, // PointCE of a teacher that learns beside
+    STATE_DOCS,
+    STATE_SUMS
+};
 
 struct state {
     const char *stage;       // "teacher" or "student"
@@ -20,11 +27,12 @@ struct state {
     uint64_t data_hash;      // of training and validation data
     const char *teacher;     // SHA-256 of the file of its teacher, or ""
     uint32_t epoch, step;    // the next minibatch is `step` of `epoch` (both from 0)
-    double sums[STATE_SUMS]; // of the epoch: loss, PointCE, distillation, documents
+    double sums[STATE_SUMS]; // of the epoch so far
+    double mass;             // the running mean of Z_t, objective.h
     uint64_t history_bytes;
     struct keep keep;
-    struct net_train *net; // what is saved, and filled on loading
-    struct adam *adam;
+    struct tower *towers; // (tower_count) what is saved, and filled on loading
+    size_t tower_count;
 };
 
 // Replaces the file: the old state or the new one, never a part.
@@ -40,5 +48,5 @@ MUST_USE enum status state_check_teacher(const char *path, const char *teacher,
 // How long history.jsonl was when the state was saved.
 MUST_USE enum status state_history_bytes(const char *path, uint64_t *ret_bytes,
                                          struct diag *reterr);
-// Fills everything but stage, identity and data_hash, and the memory of net and adam.
+// Fills everything but stage, identity and data_hash, and the memory of the towers.
 MUST_USE enum status state_load(const char *path, struct state *state, struct diag *reterr);

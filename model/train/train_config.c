@@ -55,6 +55,8 @@ MUST_USE static enum status train_config_check(const struct train_config *config
                                                struct diag *reterr)
 {
     const char *words = NULL, *key = NULL;
+    const bool needs_teacher = train_config_method(config)->teacher[0] != '\0';
+    const bool joint = config->mode == TRAIN_CONFIG_JOINT;
     if (config->data_train[0] == '\0') {
         key = "data.train";
         words = "is missing: name the training file";
@@ -62,9 +64,24 @@ MUST_USE static enum status train_config_check(const struct train_config *config
                config->network_hidden.count > NET_TRAIN_MAX_HIDDEN) {
         key = "network.hidden";
         words = "must name 1 to 8 layers";
-    } else if (config->method != TRAIN_CONFIG_CLID && config->teacher[0] != '\0') {
+    } else if (config->shallow_hidden.count > NET_TRAIN_MAX_HIDDEN) {
+        key = "shallow.hidden";
+        words = "must name 0 to 8 layers";
+    } else if (!needs_teacher && config->teacher[0] != '\0') {
         key = "teacher";
-        words = "is used by method clid only";
+        words = "is used only by methods that need a teacher";
+    } else if (!needs_teacher && joint) {
+        key = "mode";
+        words = "joint needs a method with a teacher";
+    } else if (joint && config->teacher[0] != '\0') {
+        key = "teacher";
+        words = "is trained beside the student in mode joint: leave it out";
+    } else if (config->loss_alpha < 0 && config->loss_alpha > -1) {
+        key = "loss.alpha";
+        words = "is a weight in 0..1, or -1 to take loss.ratio";
+    } else if (config->loss_alpha >= 0 && fabs(config->loss_ratio - 1) > 0) {
+        key = "loss.alpha";
+        words = "and loss.ratio say the same thing: give one of them";
     }
     if (words == NULL)
         return STATUS_OK;
@@ -90,9 +107,14 @@ void train_config_fini(struct train_config *config)
     cfg_fini(&train_config_table, config);
 }
 
+const struct method *train_config_method(const struct train_config *config)
+{
+    return method_at((size_t)config->method);
+}
+
 double train_config_alpha(const struct train_config *config)
 {
-    return 1 / (1 + config->loss_ratio);
+    return config->loss_alpha >= 0 ? config->loss_alpha : 1 / (1 + config->loss_ratio);
 }
 
 double train_config_lr(const struct train_config *config, uint64_t epoch)

@@ -2,10 +2,9 @@
 #pragma once
 
 #include "base/cfg.h"
-#include "model/train/loss.h"
+#include "model/train/method.h"
 
-enum { TRAIN_CONFIG_BASE, TRAIN_CONFIG_TEACHER, TRAIN_CONFIG_CLID };      // method
-enum { TRAIN_CONFIG_NDCG_NEAR, TRAIN_CONFIG_NDCG, TRAIN_CONFIG_LOGLOSS }; // train.keep
+enum { TRAIN_CONFIG_TWO_STAGE, TRAIN_CONFIG_JOINT }; // mode
 
 #define CFG(field, kind, key, fallback, min, max, choices, help)                                   \
     CFG_FIELD(field, kind, key, fallback, min, max, choices, help)
@@ -31,7 +30,8 @@ MUST_USE enum status train_config_load(const struct train_config_source *source,
                                        struct diag *reterr);
 void train_config_fini(struct train_config *config);
 
-double train_config_alpha(const struct train_config *config); // 1/(1+r)
+const struct method *train_config_method(const struct train_config *config);
+double train_config_alpha(const struct train_config *config); // as given, or 1/(1+r)
 // The learning rate of an epoch (from 0).
 double train_config_lr(const struct train_config *config, uint64_t epoch);
 // The options that decide the result as YAML: without paths, threads and minutes. Goes into the

@@ -143,6 +143,15 @@ MUST_USE static enum status traindata_declared(const struct train_config *config
     return code;
 }
 
+// Whether some tower that will learn sees the privileged features.
+static bool traindata_needs_privileged(const struct train_config *config)
+{
+    const struct method *method = train_config_method(config);
+    const struct method *teacher = config->teacher[0] == '\0' ? method_find(method->teacher) : NULL;
+    return method->sees == METHOD_SEES_ALL || method->join != LOSS_JOIN_NONE ||
+           (teacher != NULL && teacher->sees == METHOD_SEES_ALL);
+}
+
 MUST_USE static enum status traindata_schemas(const struct train_config *config,
                                               struct traindata *data, struct diag *reterr)
 {
@@ -158,11 +167,12 @@ MUST_USE static enum status traindata_schemas(const struct train_config *config,
     free(privileged);
     if (code == STATUS_OK && config->features != NULL)
         code = traindata_declared(config, "the configuration", &data->teacher, reterr);
-    if (code == STATUS_OK && config->method != TRAIN_CONFIG_BASE && config->teacher[0] == '\0' &&
+    if (code == STATUS_OK && traindata_needs_privileged(config) &&
         !schema_has_privileged(&data->teacher))
         code = diag_at_path(reterr, STATUS_CONFIG, "data.privileged",
-                            "a teacher needs privileged features: name columns, or set "
-                            "data.page_context");
+                            "method %s needs privileged features: name columns, or set "
+                            "data.page_context",
+                            train_config_method(config)->name);
     return code == STATUS_OK ? schema_student(&data->teacher, &data->student, reterr) : code;
 }
 

@@ -1,11 +1,11 @@
 #include "model/train/trainer.h"
 
+#include "base/file.h"
+#include "base/hash64.h"
 #include "base/log.h"
 #include "base/tick.h"
-#include "model/train/adam.h"
 #include "model/train/epochs.h"
-#include "model/train/minibatch.h"
-#include "model/train/net_train.h"
+#include "model/train/objective.h"
 #include "model/train/progress.h"
 #include "model/train/state.h"
 
@@ -20,13 +20,12 @@ struct trainer {
     const struct trainer_task *task;
     struct minibatch_plan plan;
     struct minibatch batch;
-    struct net_train *net;
-    struct adam adam;
+    struct tower towers[TOWER_MAX]; // the main one, and the shallow one or the teacher
+    size_t tower_count;
+    struct objective objective;
     struct adam_config adam_config;
-    struct loss_config loss_config;
     struct state state; // where the run is; saved as it is
     struct epochs epochs;
-    float *logit, *grad, *teacher; // (max rows)
     char *state_path;
     uint64_t saved_ns;
 };
@@ -38,31 +37,32 @@ MUST_USE static enum status trainer_step(struct trainer *trainer,
     const struct trainer_task *task = trainer->task;
     struct minibatch *batch = &trainer->batch;
     struct state *state = &trainer->state;
-    struct loss_value loss;
+    struct tower *towers = trainer->towers;
+    const struct objective_step step = {state->epoch, state->step, towers[0].adam.t, &state->mass};
+    struct objective_value value;
 
     minibatch_fill(batch, lists);
-    for (size_t i = 0; task->teacher != NULL && i < batch->docs; i++)
-        trainer->teacher[i] = task->teacher[batch->doc[i]];
-    net_train_forward(trainer->net, batch->x, batch->docs, state->epoch, state->step,
-                      trainer->logit);
-    enum status code = loss_minibatch(&trainer->loss_config, trainer->logit,
-                                      task->teacher == NULL ? NULL : trainer->teacher, batch->label,
-                                      batch->offset, batch->lists, trainer->grad, &loss);
+    for (size_t i = 0; i < trainer->tower_count; i++)
+        tower_forward(&towers[i], batch, state->epoch, state->step);
+    enum status code =
+        objective_grads(&trainer->objective, batch, towers, trainer->tower_count, &step, &value);
     if (code != STATUS_OK)
         return diag_set(reterr, code,
                         "epoch %u, step %u: a logit is not finite; a lower train.lr or "
                         "train.clip_norm may help",
                         state->epoch + 1, state->step + 1);
-    net_train_backward(trainer->net, trainer->grad);
-    adam_step(&trainer->adam, &trainer->adam_config, train_config_lr(task->config, state->epoch),
-              net_train_params(trainer->net), net_train_values(trainer->net),
-              net_train_grads(trainer->net), task->team);
+    double squares = 0, lr = train_config_lr(task->config, state->epoch);
+    for (size_t i = 0; i < trainer->tower_count; i++)
+        squares += tower_backward(&towers[i], task->team);
+    for (size_t i = 0; i < trainer->tower_count; i++)
+        tower_update(&towers[i], &trainer->adam_config, lr, squares, task->team);
 
     double docs = (double)batch->docs;
-    state->sums[0] += docs * loss.total;
-    state->sums[1] += docs * loss.point_ce;
-    state->sums[2] += docs * loss.kl;
-    state->sums[3] += docs;
+    state->sums[STATE_LOSS] += docs * value.main.total;
+    state->sums[STATE_POINT_CE] += docs * value.main.point_ce;
+    state->sums[STATE_KL] += docs * value.main.kl;
+    state->sums[STATE_TEACHER] += docs * value.teacher;
+    state->sums[STATE_DOCS] += docs;
     return STATUS_OK;
 }
 
@@ -104,8 +104,9 @@ MUST_USE static enum status trainer_epoch(struct trainer *trainer, struct diag *
         state->step++;
         if (code == STATUS_OK)
             code = trainer_save_if_due(trainer, reterr);
-        snprintf(text, sizeof(text), "loss %.5g", state->sums[0] / state->sums[3]);
-        progress_update(&progress, (uint64_t)state->sums[3], text);
+        snprintf(text, sizeof(text), "loss %.5g",
+                 state->sums[STATE_LOSS] / state->sums[STATE_DOCS]);
+        progress_update(&progress, (uint64_t)state->sums[STATE_DOCS], text);
     }
     progress_end(&progress);
     return code;
@@ -119,7 +120,7 @@ MUST_USE static enum status trainer_loop(struct trainer *trainer, struct diag *r
            (state->epoch == 0 || !keep_patience_over(&state->keep, state->epoch - 1,
                                                      (uint32_t)config->train_patience))) {
         TRY(trainer_epoch(trainer, reterr));
-        TRY(epochs_close(&trainer->epochs, trainer->net, state, reterr));
+        TRY(epochs_close(&trainer->epochs, state, reterr));
         state->epoch++;
         state->step = 0;
         memset(state->sums, 0, sizeof(state->sums));
@@ -143,40 +144,122 @@ static double trainer_click_logit(const struct trainer_task *task)
     return log(rate / (1 - rate));
 }
 
-MUST_USE static enum status trainer_make_net(struct trainer *trainer, struct diag *reterr)
+// A tower over `width` columns from `first`. Students of one seed start alike, whatever the method,
+// so that methods are compared in pairs; every other tower draws from a seed of its own.
+MUST_USE static enum status trainer_add_tower(struct trainer *trainer, const char *name,
+                                              struct net_train_config *net, double output_bias,
+                                              size_t first, size_t width, struct diag *reterr)
 {
     const struct trainer_task *task = trainer->task;
-    const struct train_config *config = task->config;
+    const uint64_t seed = (uint64_t)task->config->train_seed;
+    net->input = width;
+    net->shards = (size_t)task->config->train_shards;
+    net->max_rows = minibatch_plan_max_rows(&trainer->plan);
+    net->seed = strcmp(name, "student") == 0 ? seed : hash64(name, strlen(name), seed);
+    struct tower *tower = &trainer->towers[trainer->tower_count++];
+    TRY(tower_init(tower, name, net, output_bias, first, trainer->batch.schema->row_width,
+                   task->team, reterr));
+    size_t floats = net_train_params(tower->net)->floats;
+    if (floats > (CHECKPOINT_MAX_BYTES - TRAINER_MARGIN_BYTES) / sizeof(float))
+        return diag_at_path(reterr, STATUS_CONFIG, "network.hidden",
+                            "makes %zu parameters: more than a model file may hold", floats);
+    return STATUS_OK;
+}
+
+// The full network over the columns that `sees`.
+MUST_USE static enum status trainer_add_main(struct trainer *trainer, const char *name,
+                                             enum method_sees sees, struct diag *reterr)
+{
+    const struct train_config *config = trainer->task->config;
+    const struct schema *schema =
+        sees == METHOD_SEES_ALL ? trainer->task->all : trainer->task->regular;
     struct net_train_config net = {
-        .input = task->schema->row_width,
         .hidden_count = config->network_hidden.count,
         .input_bn = true,
         .hidden_bn = true,
         .dropout = config->network_dropout,
         .dropout_input = config->network_dropout_input,
-        .shards = (size_t)config->train_shards,
-        .max_rows = minibatch_plan_max_rows(&trainer->plan),
-        .seed = (uint64_t)config->train_seed,
     };
     for (size_t i = 0; i < net.hidden_count; i++)
         net.hidden[i] = (size_t)config->network_hidden.items[i];
-    TRY(net_train_new(&net, task->team, &trainer->net, reterr));
-    net_train_init(trainer->net, trainer_click_logit(task));
+    return trainer_add_tower(trainer, name, &net, trainer_click_logit(trainer->task), 0,
+                             schema->row_width, reterr);
+}
 
-    size_t floats = net_train_params(trainer->net)->floats;
-    if (floats > (CHECKPOINT_MAX_BYTES - TRAINER_MARGIN_BYTES) / sizeof(float))
-        return diag_at_path(reterr, STATUS_CONFIG, "network.hidden",
-                            "makes %zu parameters: more than a model file may hold", floats);
-    trainer->adam.m = calloc(floats, sizeof(float));
-    trainer->adam.v = calloc(floats, sizeof(float));
-    trainer->logit = calloc(net.max_rows, sizeof(float));
-    trainer->grad = calloc(net.max_rows, sizeof(float));
-    trainer->teacher = calloc(net.max_rows, sizeof(float));
-    trainer->state_path = file_join(task->folder, "state.safetensors");
-    if (trainer->adam.m == NULL || trainer->adam.v == NULL || trainer->logit == NULL ||
-        trainer->grad == NULL || trainer->teacher == NULL || trainer->state_path == NULL)
-        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory for the network");
-    return STATUS_OK;
+// The shallow tower over the privileged columns, which stand behind the others.
+MUST_USE static enum status trainer_add_shallow(struct trainer *trainer, struct diag *reterr)
+{
+    const struct train_config *config = trainer->task->config;
+    const struct schema *all = trainer->task->all;
+    struct net_train_config net = {
+        .hidden_count = config->shallow_hidden.count,
+        .input_bn = true,
+        .dropout = trainer->task->method->join == LOSS_JOIN_ADD ? config->shallow_dropout : 0,
+        .dropout_last = true,
+    };
+    for (size_t i = 0; i < net.hidden_count; i++)
+        net.hidden[i] = (size_t)config->shallow_hidden.items[i];
+    return trainer_add_tower(trainer, "shallow", &net, 0, all->row_width - all->privileged_width,
+                             all->privileged_width, reterr);
+}
+
+MUST_USE static enum status trainer_make_towers(struct trainer *trainer, struct diag *reterr)
+{
+    const struct trainer_task *task = trainer->task;
+    const struct method *method = task->method;
+    const struct method *teacher = task->joint ? method_find(method->teacher) : NULL;
+    bool privileged = method->sees == METHOD_SEES_ALL || method->join != LOSS_JOIN_NONE ||
+                      (teacher != NULL && teacher->sees == METHOD_SEES_ALL);
+    TRY(minibatch_init(&trainer->batch, &trainer->plan, privileged ? task->all : task->regular,
+                       task->kernels, reterr));
+    TRY(trainer_add_main(trainer, task->stage, method->sees, reterr));
+    if (method->join != LOSS_JOIN_NONE)
+        return trainer_add_shallow(trainer, reterr);
+    return teacher != NULL ? trainer_add_main(trainer, "teacher", teacher->sees, reterr)
+                           : STATUS_OK;
+}
+
+MUST_USE static enum status trainer_make_objective(struct trainer *trainer, struct diag *reterr)
+{
+    const struct trainer_task *task = trainer->task;
+    const struct train_config *config = task->config;
+    const struct method *method = task->method;
+    double alpha = method_has_ratio(method) ? train_config_alpha(config) : 1;
+    bool drops = method->join == LOSS_JOIN_ADD && config->shallow_dropout_logit;
+    const struct objective_config objective = {
+        .loss = {.kd = method->kd,
+                 .join = method->join,
+                 .alpha = alpha,
+                 .kd_weight = 1 - alpha,
+                 .reduce = config->loss_reduce == 0 ? LOSS_SAMPLE_MEAN : LOSS_LIST_SUM,
+                 .tau = config->loss_tau,
+                 .tau2_scale = config->loss_tau2_scale,
+                 .rcr_norm = config->loss_rcr_norm},
+        .joint = task->joint,
+        .seed = (uint64_t)config->train_seed,
+        .kd_warmup_steps = (uint64_t)config->kd_warmup_steps,
+        .teacher = task->teacher,
+        .log_mass = task->log_mass,
+        .keep_drop = drops ? config->shallow_dropout : 0,
+        .keep_rescale = config->shallow_rescale,
+    };
+    if (alpha <= 0 && method->kd != LOSS_KD_POINTWISE)
+        LOG_EVENT(LOG_WARN, "the click loss has weight 0: nothing sets the level of probabilities",
+                  LOG_S("method", method->name));
+    return objective_init(&trainer->objective, &objective, trainer->batch.max_rows, reterr);
+}
+
+MUST_USE static enum status trainer_make_epochs(struct trainer *trainer, struct diag *reterr)
+{
+    const struct trainer_task *task = trainer->task;
+    const struct method *method = task->method;
+    struct epochs_model models[TOWER_MAX] = {
+        {.stage = task->stage, .method = method, .net = trainer->towers[0].net}};
+    if (task->joint)
+        models[1] = (struct epochs_model){.stage = "teacher",
+                                          .method = method_find(method->teacher),
+                                          .net = trainer->towers[1].net};
+    return epochs_init(&trainer->epochs, task, models, task->joint ? 2 : 1, reterr);
 }
 
 MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *reterr)
@@ -189,10 +272,6 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
                                                 .weight_decay = config->train_weight_decay,
                                                 .decay_all = config->train_l2_scope == 1,
                                                 .clip_norm = config->train_clip_norm};
-    trainer->loss_config =
-        (struct loss_config){.method = task->loss,
-                             .alpha = task->loss == LOSS_BASE ? 1 : train_config_alpha(config),
-                             .reduce = config->loss_reduce == 0 ? LOSS_SAMPLE_MEAN : LOSS_LIST_SUM};
     enum status code = minibatch_plan_init(&trainer->plan, task->train, task->lists,
                                            task->list_count, (size_t)config->train_batch);
     if (code != STATUS_OK)
@@ -200,17 +279,19 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
     if (trainer->plan.docs < 2)
         return diag_set(reterr, STATUS_INVALID,
                         "training needs at least 2 documents, there are %zu", trainer->plan.docs);
-    TRY(minibatch_init(&trainer->batch, &trainer->plan, task->schema, task->kernels, reterr));
-    TRY(trainer_make_net(trainer, reterr));
-    TRY(epochs_init(&trainer->epochs, task, reterr));
+    if ((trainer->state_path = file_join(task->folder, "state.safetensors")) == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    TRY(trainer_make_towers(trainer, reterr));
+    TRY(trainer_make_objective(trainer, reterr));
+    TRY(trainer_make_epochs(trainer, reterr));
 
     struct state *state = &trainer->state;
     *state = (struct state){.stage = task->stage,
                             .identity = task->identity,
                             .data_hash = task->data_hash,
                             .teacher = task->teacher_sha256 == NULL ? "" : task->teacher_sha256,
-                            .net = trainer->net,
-                            .adam = &trainer->adam};
+                            .towers = trainer->towers,
+                            .tower_count = trainer->tower_count};
     keep_start(&state->keep, (enum keep_rule)config->train_keep);
     if (task->resume)
         TRY(state_load(trainer->state_path, state, reterr));
@@ -221,14 +302,11 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
 static void trainer_fini(struct trainer *trainer)
 {
     epochs_fini(&trainer->epochs);
-    net_train_free(trainer->net);
+    objective_fini(&trainer->objective);
+    for (size_t i = 0; i < trainer->tower_count; i++)
+        tower_fini(&trainer->towers[i]);
     minibatch_fini(&trainer->batch);
     minibatch_plan_fini(&trainer->plan);
-    free(trainer->adam.m);
-    free(trainer->adam.v);
-    free(trainer->logit);
-    free(trainer->grad);
-    free(trainer->teacher);
     free(trainer->state_path);
 }
 

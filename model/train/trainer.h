@@ -1,4 +1,5 @@
-// The training of one tower: the straight line of the house (design 1).
+// The training of one model, alone or with a second tower: the straight line of the house (design
+// 1).
 //
 //   read -> featurise -> forward -> loss -> backward -> update -> (evaluate -> checkpoint)
 //
@@ -16,16 +17,17 @@ struct trainer_task {
     const struct train_config *config;
     const char *identity; // of the configuration
     const char *stage;    // "teacher" or "student": the name of the result, STAGE.safetensors
-    enum checkpoint_role role;
-    const struct schema *schema;
+    const struct method *method; // of the main tower
+    bool joint;                  // its teacher learns beside, and becomes teacher.safetensors
+    const struct schema *all, *regular; // with and without the privileged features
     const struct dataset *train;
     const uint32_t *lists; // (list_count) of `train` to learn from
     size_t list_count;
     struct scoreset *valid;
     uint64_t data_hash;
-    const float *teacher;       // (train->docs) logits of the teacher, or NULL
+    const float *teacher;       // (train->docs) logits of a frozen teacher, or NULL
+    double log_mass;            // of it, objective.h
     const char *teacher_sha256; // for the lineage, or NULL
-    enum loss_method loss;
     const struct kernels *kernels;
     struct team *team;
     struct history *history;
@@ -34,5 +36,6 @@ struct trainer_task {
 };
 
 // Trains until the epochs or the patience are over and leaves folder/STAGE.safetensors.
+// STATUS_NOT_FINITE if the training diverges.
 
 MUST_USE enum status trainer_run(const struct trainer_task *task, struct diag *reterr);

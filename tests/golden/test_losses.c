@@ -1,6 +1,7 @@
 // PointCE and CLID, list by list and over minibatches, against the reference.
 #include "model/train/loss.h"
 #include "tests/support/golden.h"
+#include "tests/support/losses.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,12 +56,12 @@ static void check_point_ce(const struct golden_case *c, const struct json_value 
     golden_is_doubles(&grad, slope, list->n);
 
     // The same through the door of the trainer: one list, its gradient rounded to float.
-    const struct loss_config config = {LOSS_BASE, 1, LOSS_SAMPLE_MEAN};
+    const struct loss_config config = losses_config(LOSS_KD_NONE, 1, LOSS_SAMPLE_MEAN);
     const uint64_t offset[] = {0, list->n};
     struct loss_value value;
     float *rounded = golden_memory(c, list->n, sizeof(*rounded));
     assert_int_equal(
-        loss_minibatch(&config, list->student, NULL, list->label, offset, 1, rounded, &value),
+        losses_minibatch(&config, list->student, NULL, list->label, offset, 1, rounded, &value),
         STATUS_OK);
     golden_is_number(&loss, value.point_ce);
     golden_is_number(&loss, value.total);
@@ -72,7 +73,7 @@ static void check_clid(const struct golden_case *c, const struct json_value *ent
                        const struct list *list)
 {
     double *slope = golden_memory(c, list->n, sizeof(*slope)), got_kl;
-    double got = loss_clid(list->student, list->teacher, list->n, slope, &got_kl);
+    double got = losses_clid(list->student, list->teacher, list->n, slope, &got_kl);
     struct golden_want loss = want(c, entry, GOLDEN_F64, "loss");
     struct golden_want kl = want(c, entry, GOLDEN_F64, "kl");
     struct golden_want grad = want(c, entry, GOLDEN_F64, "grad");
@@ -103,7 +104,7 @@ static void check_list_losses(const struct golden_case *c)
 }
 
 static void check_student_entry(const struct golden_case *c, const struct json_value *entry,
-                                enum loss_method method)
+                                enum loss_kd kind)
 {
     size_t n, others, bounds;
     const float *student = golden_floats(c, golden_member(c, c->in, "student"), &n);
@@ -120,11 +121,12 @@ static void check_student_entry(const struct golden_case *c, const struct json_v
     const double alpha = json_value_get(entry, "alpha") != NULL
                              ? golden_number(c, entry, "alpha")
                              : 1 / (1 + golden_number(c, entry, "ratio"));
-    const struct loss_config config = {method, alpha, list_sum ? LOSS_LIST_SUM : LOSS_SAMPLE_MEAN};
+    const struct loss_config config =
+        losses_config(kind, alpha, list_sum ? LOSS_LIST_SUM : LOSS_SAMPLE_MEAN);
     struct loss_value value;
     float *slope = golden_memory(c, n, sizeof(*slope));
     assert_int_equal(
-        loss_minibatch(&config, student, teacher, label, offset, bounds - 1, slope, &value),
+        losses_minibatch(&config, student, teacher, label, offset, bounds - 1, slope, &value),
         STATUS_OK);
     struct golden_want total = want(c, entry, GOLDEN_F64, "loss");
     struct golden_want point_ce = want(c, entry, GOLDEN_F64, "point_ce");
@@ -142,9 +144,9 @@ static void check_student_loss(const struct golden_case *c)
         const struct json_value *entry = json_value_at(c->expect, i);
         const char *method = golden_text(c, entry, "method");
         if (strcmp(method, "base") == 0)
-            check_student_entry(c, entry, LOSS_BASE);
+            check_student_entry(c, entry, LOSS_KD_NONE);
         else if (strcmp(method, "clid") == 0)
-            check_student_entry(c, entry, LOSS_CLID);
+            check_student_entry(c, entry, LOSS_KD_CLID);
         else if (!not_yet(c, method))
             fail_msg("%s: no test for method '%s'", c->name, method);
     }

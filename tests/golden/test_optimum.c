@@ -2,6 +2,7 @@
 // brings the other distillation losses.
 #include "model/train/loss.h"
 #include "tests/support/golden.h"
+#include "tests/support/losses.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -37,7 +38,7 @@ static void check_gradient_at_truth(const struct golden_case *c)
     size_t n;
     const float *logit = logits_of(c, 1, &n);
     double *grad = golden_memory(c, n, sizeof(*grad)), kl, norm = 0;
-    loss_clid(logit, logit, n, grad, &kl);
+    losses_clid(logit, logit, n, grad, &kl);
     for (size_t i = 0; i < n; i++)
         norm += grad[i] * grad[i];
     assert_true(sqrt(norm) <= 1e-12);
@@ -53,7 +54,7 @@ static void check_clid_scale(const struct golden_case *c)
     struct golden_want want = golden_want(c, GOLDEN_F32, c->expect, "loss");
     for (size_t k = 0; k < scales; k++) {
         double *grad = golden_memory(c, n, sizeof(*grad)), kl;
-        golden_is_number(&want, loss_clid(logits_of(c, scale[k], &n), teacher, n, grad, &kl));
+        golden_is_number(&want, losses_clid(logits_of(c, scale[k], &n), teacher, n, grad, &kl));
     }
 }
 
@@ -72,7 +73,7 @@ static void check_gradient_sum(const struct golden_case *c)
     size_t n;
     const float *student = vector(c, "student", &n), *teacher = vector(c, "teacher", &n);
     double *grad = golden_memory(c, n, sizeof(*grad)), kl, sum = 0;
-    loss_clid(student, teacher, n, grad, &kl);
+    losses_clid(student, teacher, n, grad, &kl);
     for (size_t i = 0; i < n; i++)
         sum += grad[i];
     struct golden_want want = golden_want(c, GOLDEN_F32, clid_entry(c), "sum");
@@ -84,7 +85,7 @@ static void check_entropy_bound(const struct golden_case *c)
     size_t n;
     const float *student = vector(c, "student", &n), *teacher = vector(c, "teacher", &n);
     double *grad = golden_memory(c, n, sizeof(*grad)), kl;
-    const double loss = loss_clid(student, teacher, n, grad, &kl);
+    const double loss = losses_clid(student, teacher, n, grad, &kl);
     struct golden_want want = golden_want(c, GOLDEN_F32, c->expect, "loss");
     golden_is_number(&want, loss);
     want = golden_want(c, GOLDEN_F32, c->expect, "entropy");

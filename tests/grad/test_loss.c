@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "model/train/loss.h"
 #include "tests/support/check.h"
+#include "tests/support/losses.h"
 #include "tests/support/near.h"
 
 #include <math.h>
@@ -47,13 +48,13 @@ static void test_clid(void **state)
                 student[i] = draw_logit(&rng, deviations[d]);
                 teacher[i] = draw_logit(&rng, deviations[d]);
             }
-            loss_clid(student, teacher, n, grad, &kl);
+            losses_clid(student, teacher, n, grad, &kl);
             for (size_t i = 0; i < n; i++) {
                 const float at = student[i];
                 student[i] = at + step;
-                double above = loss_clid(student, teacher, n, unused, &kl);
+                double above = losses_clid(student, teacher, n, unused, &kl);
                 student[i] = at - step;
-                double below = loss_clid(student, teacher, n, unused, &kl);
+                double below = losses_clid(student, teacher, n, unused, &kl);
                 student[i] = at;
                 near_is(grad[i], (above - below) / (2 * (double)step), 1e-7);
             }
@@ -77,20 +78,21 @@ static void test_minibatch(void **state)
     }
     for (int reduce = LOSS_SAMPLE_MEAN; reduce <= LOSS_LIST_SUM; reduce++) {
         for (double alpha = 0; alpha <= 1; alpha += 0.25) {
-            const struct loss_config config = {LOSS_CLID, alpha, (enum loss_reduce)reduce};
+            const struct loss_config config =
+                losses_config(LOSS_KD_CLID, alpha, (enum loss_reduce)reduce);
             struct loss_value value, above, below;
             assert_int_equal(
-                loss_minibatch(&config, student, teacher, label, offset, LISTS, grad, &value), 0);
+                losses_minibatch(&config, student, teacher, label, offset, LISTS, grad, &value), 0);
             for (size_t i = 0; i < DOCS; i++) {
                 const float at = student[i];
                 student[i] = at + step;
-                assert_int_equal(
-                    loss_minibatch(&config, student, teacher, label, offset, LISTS, unused, &above),
-                    0);
+                assert_int_equal(losses_minibatch(&config, student, teacher, label, offset, LISTS,
+                                                  unused, &above),
+                                 0);
                 student[i] = at - step;
-                assert_int_equal(
-                    loss_minibatch(&config, student, teacher, label, offset, LISTS, unused, &below),
-                    0);
+                assert_int_equal(losses_minibatch(&config, student, teacher, label, offset, LISTS,
+                                                  unused, &below),
+                                 0);
                 student[i] = at;
                 double slope = (above.total - below.total) / (2 * (double)step);
                 // The gradient was rounded to float.

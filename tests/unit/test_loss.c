@@ -1,6 +1,7 @@
 // Losses: values by hand, the properties T4 to T8 and T10, the degenerate cases of section 3.7.
 #include "model/train/loss.h"
 #include "tests/support/check.h"
+#include "tests/support/losses.h"
 #include "tests/support/near.h"
 
 #include <math.h>
@@ -40,7 +41,7 @@ static void test_clid_scale(void **state)
     for (int k = 0; k < 3; k++) {
         for (int i = 0; i < 3; i++)
             student[i] = logit_of(p[i] * scale[k]);
-        near_is(loss_clid(student, teacher, 3, grad, &kl), 0.858740913006, 2e-7);
+        near_is(losses_clid(student, teacher, 3, grad, &kl), 0.858740913006, 2e-7);
         near_is(kl, 0, 1e-12);
     }
 }
@@ -59,7 +60,7 @@ static void test_clid_value(void **state)
         want -= pt[i] / sum_t * log(ps[i] / sum_s);
         entropy -= pt[i] / sum_t * log(pt[i] / sum_t);
     }
-    near_is(loss_clid(student, teacher, 4, grad, &kl), want, 1e-14);
+    near_is(losses_clid(student, teacher, 4, grad, &kl), want, 1e-14);
     near_is(kl, want - entropy, 1e-14);
     assert_true(kl > 0); // T6
     for (int i = 0; i < 4; i++) {
@@ -81,8 +82,8 @@ static void test_clid_permuted(void **state)
         mixed_student[i] = student[order[i]];
         mixed_teacher[i] = teacher[order[i]];
     }
-    double loss = loss_clid(student, teacher, 5, grad, &kl);
-    near_is(loss_clid(mixed_student, mixed_teacher, 5, mixed_grad, &kl), loss, 1e-14);
+    double loss = losses_clid(student, teacher, 5, grad, &kl);
+    near_is(losses_clid(mixed_student, mixed_teacher, 5, mixed_grad, &kl), loss, 1e-14);
     for (int i = 0; i < 5; i++)
         near_is(mixed_grad[i], grad[order[i]], 1e-15);
 }
@@ -93,37 +94,37 @@ static void test_clid_degenerate(void **state)
     (void)state;
     double grad[2], kl;
     const float one_student[] = {-3.5F}, one_teacher[] = {700};
-    assert_true(loss_clid(one_student, one_teacher, 1, grad, &kl) == 0);
+    assert_true(losses_clid(one_student, one_teacher, 1, grad, &kl) == 0);
     assert_true(grad[0] == 0 && kl == 0);
 
     // All p underflow; the shares are those of a softmax.
     const float low_student[] = {-700, -701}, low_teacher[] = {-805, -805};
     const double share = 1 / (1 + exp(-1));
-    near_is(loss_clid(low_student, low_teacher, 2, grad, &kl), -(log(share) + log1p(-share)) / 2,
+    near_is(losses_clid(low_student, low_teacher, 2, grad, &kl), -(log(share) + log1p(-share)) / 2,
             1e-12);
     near_is(grad[0], share - 0.5, 1e-12);
     near_is(grad[1], 0.5 - share, 1e-12);
 
     // All p of the student are 1: no gradient. All of the teacher: the ranking signal is lost.
     const float high[] = {60, 90}, level[] = {0, 0}, apart[] = {2, -2};
-    near_is(loss_clid(high, apart, 2, grad, &kl), log(2), 1e-15);
+    near_is(losses_clid(high, apart, 2, grad, &kl), log(2), 1e-15);
     near_is(grad[0], 0, 1e-25);
     near_is(grad[1], 0, 1e-25);
-    near_is(loss_clid(level, high, 2, grad, &kl), log(2), 1e-15);
+    near_is(losses_clid(level, high, 2, grad, &kl), log(2), 1e-15);
     near_is(grad[0], 0, 1e-16);
 
     // A constant teacher pulls to equal p: the higher one down, the lower one up.
-    loss_clid(apart, level, 2, grad, &kl);
+    losses_clid(apart, level, 2, grad, &kl);
     assert_true(grad[0] > 0 && grad[1] < 0);
 
     // Opposite ends stay finite.
     const float ends[] = {800, -800}, other_ends[] = {-800, 800};
-    near_is(loss_clid(ends, other_ends, 2, grad, &kl), 800, 1e-9);
+    near_is(losses_clid(ends, other_ends, 2, grad, &kl), 800, 1e-9);
     near_is(grad[1], -1, 1e-15);
     near_is(grad[0], 0, 1e-15);
 
     // The optimum is exact.
-    near_is(loss_clid(apart, apart, 2, grad, &kl) > 0, 1, 0);
+    near_is(losses_clid(apart, apart, 2, grad, &kl) > 0, 1, 0);
     assert_true(grad[0] == 0 && grad[1] == 0 && kl == 0);
 }
 
@@ -143,18 +144,19 @@ static void test_minibatch(void **state)
         const size_t n = offset[q + 1] - offset[q];
         if (n == 0)
             continue;
-        kd += loss_clid(student + offset[q], teacher + offset[q], n, at, &list_kl) / 3;
+        kd += losses_clid(student + offset[q], teacher + offset[q], n, at, &list_kl) / 3;
         kl += list_kl / 3;
     }
     for (size_t i = 0; i < DOCS; i++)
         ce += loss_point_ce((double)student[i], (double)label[i]);
     const double share[] = {1.0 / DOCS, 1.0 / 3}; // sample_mean, list_sum
     for (int reduce = LOSS_SAMPLE_MEAN; reduce <= LOSS_LIST_SUM; reduce++) {
-        const struct loss_config config = {LOSS_CLID, 0.25, (enum loss_reduce)reduce};
+        const struct loss_config config =
+            losses_config(LOSS_KD_CLID, 0.25, (enum loss_reduce)reduce);
         struct loss_value value;
         float grad[DOCS];
         assert_int_equal(
-            loss_minibatch(&config, student, teacher, label, offset, LISTS, grad, &value),
+            losses_minibatch(&config, student, teacher, label, offset, LISTS, grad, &value),
             STATUS_OK);
         near_is(value.point_ce, ce * share[reduce], 1e-14);
         near_is(value.kd, kd, 1e-14);
@@ -172,13 +174,13 @@ static void test_minibatch(void **state)
 static void test_labels_do_not_reach_distillation(void **state)
 {
     (void)state;
-    const struct loss_config config = {LOSS_CLID, 0, LOSS_SAMPLE_MEAN};
+    const struct loss_config config = losses_config(LOSS_KD_CLID, 0, LOSS_SAMPLE_MEAN);
     const float all[2][DOCS] = {{0}, {1, 1, 1, 1, 1, 1}};
     float grad[2][DOCS];
     struct loss_value value[2];
     for (int k = 0; k < 2; k++)
         assert_int_equal(
-            loss_minibatch(&config, student, teacher, all[k], offset, LISTS, grad[k], &value[k]),
+            losses_minibatch(&config, student, teacher, all[k], offset, LISTS, grad[k], &value[k]),
             STATUS_OK);
     assert_memory_equal(grad[0], grad[1], sizeof(grad[0]));
     assert_true(value[0].kd == value[1].kd && value[0].total == value[0].kd);
@@ -190,17 +192,17 @@ static void test_without_weight_is_base(void **state)
 {
     (void)state;
     for (int reduce = LOSS_SAMPLE_MEAN; reduce <= LOSS_LIST_SUM; reduce++) {
-        const struct loss_config base = {LOSS_BASE, 0.5, (enum loss_reduce)reduce};
-        const struct loss_config clid = {LOSS_CLID, 1, (enum loss_reduce)reduce};
+        const struct loss_config base = losses_config(LOSS_KD_NONE, 0.5, (enum loss_reduce)reduce);
+        const struct loss_config clid = losses_config(LOSS_KD_CLID, 1, (enum loss_reduce)reduce);
         float want[DOCS], got[DOCS];
         struct loss_value want_value, got_value;
         assert_int_equal(
-            loss_minibatch(&base, student, NULL, label, offset, LISTS, want, &want_value), 0);
+            losses_minibatch(&base, student, NULL, label, offset, LISTS, want, &want_value), 0);
         const float *const teachers[] = {teacher, NULL};
         for (int k = 0; k < 2; k++) {
-            assert_int_equal(
-                loss_minibatch(&clid, student, teachers[k], label, offset, LISTS, got, &got_value),
-                0);
+            assert_int_equal(losses_minibatch(&clid, student, teachers[k], label, offset, LISTS,
+                                              got, &got_value),
+                             0);
             assert_memory_equal(got, want, sizeof(want));
             assert_memory_equal(&got_value.total, &want_value.total, sizeof(double));
             assert_true((got_value.kd > 0) == (teachers[k] != NULL));
@@ -213,8 +215,8 @@ static void test_not_finite(void **state)
 {
     (void)state;
     const float bad[] = {NAN, INFINITY, -INFINITY};
-    const struct loss_config base = {LOSS_BASE, 1, LOSS_SAMPLE_MEAN};
-    const struct loss_config clid = {LOSS_CLID, 0.5, LOSS_SAMPLE_MEAN};
+    const struct loss_config base = losses_config(LOSS_KD_NONE, 1, LOSS_SAMPLE_MEAN);
+    const struct loss_config clid = losses_config(LOSS_KD_CLID, 0.5, LOSS_SAMPLE_MEAN);
     for (size_t place = 0; place < DOCS; place++) {
         for (int k = 0; k < 3; k++) {
             float broken[DOCS], grad[DOCS];
@@ -223,19 +225,19 @@ static void test_not_finite(void **state)
             broken[place] = bad[k];
             memset(grad, 0x55, sizeof(grad));
             assert_int_equal(
-                loss_minibatch(&clid, student, broken, label, offset, LISTS, grad, &value),
+                losses_minibatch(&clid, student, broken, label, offset, LISTS, grad, &value),
                 STATUS_NOT_FINITE);
             assert_int_equal(
-                loss_minibatch(&clid, broken, teacher, label, offset, LISTS, grad, &value),
+                losses_minibatch(&clid, broken, teacher, label, offset, LISTS, grad, &value),
                 STATUS_NOT_FINITE);
             assert_int_equal(
-                loss_minibatch(&base, broken, NULL, label, offset, LISTS, grad, &value),
+                losses_minibatch(&base, broken, NULL, label, offset, LISTS, grad, &value),
                 STATUS_NOT_FINITE);
             assert_true(value.total == -1);
             for (size_t i = 0; i < sizeof(grad); i++)
                 assert_int_equal(((const unsigned char *)grad)[i], 0x55);
             assert_int_equal(
-                loss_minibatch(&base, student, broken, label, offset, LISTS, grad, &value),
+                losses_minibatch(&base, student, broken, label, offset, LISTS, grad, &value),
                 STATUS_OK);
         }
     }
@@ -244,12 +246,13 @@ static void test_not_finite(void **state)
 static void test_no_documents(void **state)
 {
     (void)state;
-    const struct loss_config clid = {LOSS_CLID, 0.5, LOSS_SAMPLE_MEAN};
+    const struct loss_config clid = losses_config(LOSS_KD_CLID, 0.5, LOSS_SAMPLE_MEAN);
     const uint64_t none[] = {0, 0, 0};
     struct loss_value value;
     float nothing = 0;
-    assert_int_equal(loss_minibatch(&clid, &nothing, &nothing, &nothing, none, 2, &nothing, &value),
-                     STATUS_OK);
+    assert_int_equal(
+        losses_minibatch(&clid, &nothing, &nothing, &nothing, none, 2, &nothing, &value),
+        STATUS_OK);
     assert_true(value.total == 0 && value.point_ce == 0 && value.kd == 0 && nothing == 0);
 }
 
