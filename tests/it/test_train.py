@@ -71,12 +71,28 @@ class Train(Folder):
         self.assertEqual(self.tensors("base"), self.tensors("zero"))
         self.assertNotEqual(base["__metadata__"]["manifest"], zero["__metadata__"]["manifest"])  # lineage
 
-    def tensors(self, name):
-        """The weights of the student, without its metadata."""
-        data = self.bytes_of(name)
+    def test_alpha_and_ratio_say_the_same(self):
+        self.train("ratio", "--set", "loss.ratio=3")
+        self.train("alpha", "--set", "loss.alpha=0.25")
+        self.assertEqual(self.tensors("ratio"), self.tensors("alpha"))
+        error = self.train("both", "--set", "loss.ratio=3", "--set", "loss.alpha=0.25", code=78)
+        self.assertIn("loss.alpha", error)
+
+    def test_a_joint_teacher_has_the_bits_of_a_teacher_alone(self):
+        """Nothing of the student's losses flows into the teacher: the same towers, step for step."""
+        keep_last = ("--set", "train.epochs=1")
+        self.train("two", *keep_last)
+        for method in ("clid", "pointwise", "listmle", "clid_mass"):
+            self.train(method, "--set", "mode=joint", "--set", f"method={method}", *keep_last)
+            self.assertEqual(self.tensors(method, "teacher.safetensors"), self.tensors("two", "teacher.safetensors"))
+            self.assertNotEqual(self.tensors(method), self.tensors("two"))
+
+    def tensors(self, name, file="student.safetensors"):
+        """The weights of a model, without its metadata."""
+        data = self.bytes_of(name, file)
         start = 8 + int.from_bytes(data[:8], "little")
         return {key: data[start + entry["data_offsets"][0]:start + entry["data_offsets"][1]]
-                for key, entry in header(self.path / name / "student.safetensors").items()
+                for key, entry in header(self.path / name / file).items()
                 if key != "__metadata__"}
 
     def test_clid_differs_from_base(self):
@@ -174,11 +190,11 @@ class Train(Folder):
 class Kill(Folder):
     """kill -9 at many places; the resumed run ends with the bytes of an undisturbed one."""
 
-    def test_kill_and_resume(self):
+    def kill_and_resume(self, *method):
         synth(self.path / "data", "--lists", 300)
-        yaml = self.config(SMALL + "method: clid\n")
+        yaml = self.config(SMALL)
         # A state after every step, so that a run is also killed inside epochs.
-        options = ["--set", "train.checkpoint_minutes=0.001", "--set", "train.epochs=6"]
+        options = [*method, "--set", "train.checkpoint_minutes=0.001", "--set", "train.epochs=6"]
         began = time.monotonic()
         run("train", yaml, "--out", self.path / "whole", *options)
         whole = time.monotonic() - began
@@ -194,9 +210,20 @@ class Kill(Folder):
                 killed += child.wait() == -signal.SIGKILL
             run("train", yaml, "--resume", "--out", folder, *options)
             for file in ("student.safetensors", "teacher.safetensors", "history.jsonl"):
+                if not (self.path / "whole" / file).exists():
+                    continue
                 self.assertEqual((folder / file).read_bytes(), (self.path / "whole" / file).read_bytes(),
                                  f"{file} after a kill at {share} of the run")
         self.assertGreaterEqual(killed, 2)
+
+    def test_two_stages(self):
+        self.kill_and_resume("--set", "method=clid")
+
+    def test_joint(self):
+        self.kill_and_resume("--set", "method=clid_mass", "--set", "mode=joint")
+
+    def test_shallow_tower(self):
+        self.kill_and_resume("--set", "method=pridropout")
 
 
 class Privileged(Folder):
