@@ -22,16 +22,16 @@ static void sort(struct quality_calib_doc *docs, size_t n)
         qsort(docs, n, sizeof(*docs), by_p);
 }
 
-// First place of bucket k, floor(k n / K), without the product's overflow.
-static size_t bucket_begin(size_t k, size_t n, size_t buckets)
+size_t quality_calib_bucket(size_t k, size_t n, size_t buckets)
 {
+    // Without the overflow of k n.
     return n / buckets * k + n % buckets * k / buckets;
 }
 
 static double sorted_ece(const struct quality_calib_doc *docs, size_t n, size_t buckets)
 {
     double total = 0, bucket_sum = 0;
-    size_t bucket = 0, bucket_end = bucket_begin(1, n, buckets);
+    size_t bucket = 0, bucket_end = quality_calib_bucket(1, n, buckets);
     for (size_t begin = 0, end; begin < n; begin = end) {
         size_t clicks = 0;
         for (end = begin; end < n && docs[end].p == docs[begin].p; end++)
@@ -43,7 +43,7 @@ static double sorted_ece(const struct quality_calib_doc *docs, size_t n, size_t 
                 total += fabs(bucket_sum);
                 bucket_sum = 0;
                 bucket++;
-                bucket_end = bucket_begin(bucket + 1, n, buckets);
+                bucket_end = quality_calib_bucket(bucket + 1, n, buckets);
             }
             const size_t stop = bucket_end < end ? bucket_end : end;
             bucket_sum += residual * (double)(stop - place);

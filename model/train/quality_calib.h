@@ -18,6 +18,9 @@ struct quality_calib {
     double logloss, ece_10, ece_100, pcoc, brier, normalised_entropy, slope, intercept;
 };
 
+// First place of bucket k when n places are cut into buckets: floor(k n / buckets).
+size_t quality_calib_bucket(size_t k, size_t n, size_t buckets);
+
 // Expected calibration error of one list (or of the whole set as one), n >= 1: by p descending, the
 // places cut into `buckets` parts; documents of equal p share their mean residual.
 double quality_calib_ece(struct quality_calib_doc *docs, size_t n, size_t buckets);
