@@ -17,17 +17,24 @@
 #include <stdint.h>
 
 enum cfg_kind {
-    CFG_BOOL,   // bool
-    CFG_I64,    // int64_t, with optional suffix k, m, g (powers of 1024) where help says bytes
-    CFG_DOUBLE, // double
-    CFG_TEXT,   // char *, owned by the config; "" when empty; printable UTF-8 on one line
-    CFG_CHOICE, // int, index into `choices` ("a|b|c")
-    CFG_INTS,   // struct cfg_ints: "[1, 3, 11-15]", ascending ranges are expanded
-    CFG_TREE,   // const struct yamldoc_node *: left to somebody else to read; YAML file only
+    CFG_BOOL,    // bool
+    CFG_I64,     // int64_t, with optional suffix k, m, g (powers of 1024) where help says bytes
+    CFG_DOUBLE,  // double
+    CFG_TEXT,    // char *, owned by the config; "" when empty; printable UTF-8 on one line
+    CFG_CHOICE,  // int, index into `choices` ("a|b|c")
+    CFG_INTS,    // struct cfg_ints: "[1, 3, 11-15]", ascending ranges are expanded
+    CFG_DOUBLES, // struct cfg_doubles: "[0.1, 1, 10]"
+    CFG_CHOICES, // struct cfg_ints: indices into `choices`, "[a, c]"
+    CFG_TREE,    // const struct yamldoc_node *: left to somebody else to read; YAML file only
 };
 
 struct cfg_ints {
     int64_t *items;
+    size_t count;
+};
+
+struct cfg_doubles {
+    double *items;
     size_t count;
 };
 
@@ -36,7 +43,7 @@ struct cfg_option {
     enum cfg_kind kind;
     size_t offset;        // of the field in the struct
     const char *fallback; // default, as text; parsed by the same parser; unused for CFG_TREE
-    double min, max;      // inclusive, of numbers and of items of CFG_INTS
+    double min, max;      // inclusive, of numbers and of items of CFG_INTS, CFG_DOUBLES
     const char *choices;
     const char *help; // one line; the unit stands in it
 };
@@ -48,6 +55,8 @@ struct cfg_option {
 #define CFG_TYPE_CFG_TEXT char *
 #define CFG_TYPE_CFG_CHOICE int
 #define CFG_TYPE_CFG_INTS struct cfg_ints
+#define CFG_TYPE_CFG_DOUBLES struct cfg_doubles
+#define CFG_TYPE_CFG_CHOICES struct cfg_ints
 #define CFG_TYPE_CFG_TREE const struct yamldoc_node *
 #define CFG_FIELD(field, kind, key, fallback, min, max, choices, help) CFG_TYPE_##kind field;
 #define CFG_ROW(type, field, kind, key, fallback, min, max, choices, help)                         \

@@ -21,6 +21,10 @@ static const char *cfg_text_kind(enum cfg_kind kind)
         return "choice";
     case CFG_INTS:
         return "list of whole numbers";
+    case CFG_DOUBLES:
+        return "list of numbers";
+    case CFG_CHOICES:
+        return "list of choices";
     case CFG_TREE:
         return "map or list, in the file only";
     }
@@ -34,7 +38,7 @@ static void cfg_text_range(const struct cfg_option *option, const char *lead, co
 {
     const double far = 9007199254740992.0;
     char low[NUM_DOUBLE_TEXT], high[NUM_DOUBLE_TEXT];
-    if (option->kind == CFG_CHOICE) {
+    if (option->kind == CFG_CHOICE || option->kind == CFG_CHOICES) {
         buf_text(out, lead);
         for (const char *c = option->choices; *c != '\0'; c++)
             if (*c == '|')
@@ -43,7 +47,8 @@ static void cfg_text_range(const struct cfg_option *option, const char *lead, co
                 buf_char(out, *c);
         return;
     }
-    if (option->kind != CFG_I64 && option->kind != CFG_DOUBLE && option->kind != CFG_INTS)
+    if (option->kind != CFG_I64 && option->kind != CFG_DOUBLE && option->kind != CFG_INTS &&
+        option->kind != CFG_DOUBLES)
         return;
     num_double_text(option->min, low);
     num_double_text(option->max, high);

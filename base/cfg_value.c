@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CFG_INTS_MAX = 1 << 16, CFG_SHOWN = 40 }; // items of a list; bytes of a value in a message
+enum { CFG_LIST_MAX = 1 << 16, CFG_SHOWN = 40 }; // items of a list; bytes of a value in a message
 
 static void *cfg_value_field(const struct cfg_option *option, void *config)
 {
@@ -171,9 +171,9 @@ MUST_USE static enum status cfg_value_add_ints(const struct cfg_option *option, 
     TRY(cfg_value_check_range(option, (double)first, item, reterr));
     TRY(cfg_value_check_range(option, (double)last, item, reterr));
     uint64_t more = (uint64_t)last - (uint64_t)first; // less one
-    if (more >= CFG_INTS_MAX - ints->count)
+    if (more >= CFG_LIST_MAX - ints->count)
         return diag_set(reterr, STATUS_CONFIG, "%s: more than %d numbers", option->key,
-                        CFG_INTS_MAX);
+                        CFG_LIST_MAX);
     size_t count = ints->count + (size_t)more + 1;
     int64_t *items = realloc(ints->items, count * sizeof(*items));
     if (items == NULL)
@@ -184,38 +184,108 @@ MUST_USE static enum status cfg_value_add_ints(const struct cfg_option *option, 
     return STATUS_OK;
 }
 
-static void cfg_value_keep_ints(enum status code, struct cfg_ints *made, struct cfg_ints *field)
+MUST_USE static enum status cfg_value_add_double(const struct cfg_option *option, struct span item,
+                                                 struct cfg_doubles *doubles, struct diag *reterr)
+{
+    double value;
+    TRY(cfg_value_parse_double(option, item, &value, reterr));
+    if (doubles->count == CFG_LIST_MAX)
+        return diag_set(reterr, STATUS_CONFIG, "%s: more than %d numbers", option->key,
+                        CFG_LIST_MAX);
+    double *items = realloc(doubles->items, (doubles->count + 1) * sizeof(*items));
+    if (items == NULL)
+        return cfg_value_no_memory(reterr);
+    items[doubles->count] = value;
+    *doubles = (struct cfg_doubles){items, doubles->count + 1};
+    return STATUS_OK;
+}
+
+// Each choice once.
+MUST_USE static enum status cfg_value_add_choice(const struct cfg_option *option, struct span item,
+                                                 struct cfg_ints *ints, struct diag *reterr)
+{
+    int index;
+    TRY(cfg_value_parse_choice(option, item, &index, reterr));
+    for (size_t i = 0; i < ints->count; i++)
+        if (ints->items[i] == index)
+            return diag_set(reterr, STATUS_CONFIG, "%s: '%.*s' stands there twice", option->key,
+                            cfg_value_shown(item), item.data);
+    int64_t *items = realloc(ints->items, (ints->count + 1) * sizeof(*items));
+    if (items == NULL)
+        return cfg_value_no_memory(reterr);
+    items[ints->count] = index;
+    *ints = (struct cfg_ints){items, ints->count + 1};
+    return STATUS_OK;
+}
+
+static bool cfg_value_is_list(const struct cfg_option *option)
+{
+    return option->kind == CFG_INTS || option->kind == CFG_DOUBLES || option->kind == CFG_CHOICES;
+}
+
+static const char *cfg_value_list_example(const struct cfg_option *option)
+{
+    return option->kind == CFG_INTS      ? "a list like [1, 3, 11-15]"
+           : option->kind == CFG_DOUBLES ? "a list like [0.1, 1, 10]"
+                                         : "a list like [a, b]";
+}
+
+// A list while it is read.
+union cfg_value_list {
+    struct cfg_ints ints;
+    struct cfg_doubles doubles;
+};
+
+MUST_USE static enum status cfg_value_add(const struct cfg_option *option, struct span item,
+                                          union cfg_value_list *list, struct diag *reterr)
+{
+    if (option->kind == CFG_DOUBLES)
+        return cfg_value_add_double(option, item, &list->doubles, reterr);
+    return option->kind == CFG_INTS ? cfg_value_add_ints(option, item, &list->ints, reterr)
+                                    : cfg_value_add_choice(option, item, &list->ints, reterr);
+}
+
+static void cfg_value_free_list(const struct cfg_option *option, union cfg_value_list *list)
+{
+    if (option->kind == CFG_DOUBLES)
+        free(list->doubles.items);
+    else
+        free(list->ints.items);
+}
+
+static void cfg_value_keep(const struct cfg_option *option, enum status code,
+                           union cfg_value_list *made, void *config)
 {
     if (code == STATUS_OK) {
-        free(field->items);
-        *field = *made;
+        cfg_value_free(option, config);
+        memcpy(cfg_value_field(option, config), made, sizeof(*made));
     } else {
-        free(made->items);
+        cfg_value_free_list(option, made);
     }
 }
 
 // "[1, 3, 11-15]", or nothing for the empty list.
-MUST_USE static enum status cfg_value_parse_ints(const struct cfg_option *option, struct span text,
-                                                 struct cfg_ints *field, struct diag *reterr)
+MUST_USE static enum status cfg_value_parse_list(const struct cfg_option *option, struct span text,
+                                                 void *config, struct diag *reterr)
 {
     struct span rest = span_trim(text);
     bool open = rest.size >= 2 && rest.data[0] == '[' && rest.data[rest.size - 1] == ']';
     if (!open && rest.size > 0)
-        return cfg_value_fault(option, text, "a list like [1, 3, 11-15]", reterr);
+        return cfg_value_fault(option, text, cfg_value_list_example(option), reterr);
     if (open)
         rest = span_trim((struct span){rest.data + 1, rest.size - 2});
-    struct cfg_ints made = {0};
+    union cfg_value_list made = {0};
     enum status code = STATUS_OK;
     for (bool more = rest.size > 0; more && code == STATUS_OK;) {
         const char *comma = memchr(rest.data, ',', rest.size);
         size_t length = comma == NULL ? rest.size : (size_t)(comma - rest.data);
         struct span item = span_trim((struct span){rest.data, length});
-        code = cfg_value_add_ints(option, item, &made, reterr);
+        code = cfg_value_add(option, item, &made, reterr);
         more = comma != NULL;
         if (more)
             rest = (struct span){comma + 1, rest.size - length - 1};
     }
-    cfg_value_keep_ints(code, &made, field);
+    cfg_value_keep(option, code, &made, config);
     return code;
 }
 
@@ -235,44 +305,45 @@ enum status cfg_value_parse(const struct cfg_option *option, struct span text, v
     case CFG_CHOICE:
         return cfg_value_parse_choice(option, text, field, reterr);
     case CFG_INTS:
-        return cfg_value_parse_ints(option, text, field, reterr);
+    case CFG_DOUBLES:
+    case CFG_CHOICES:
+        return cfg_value_parse_list(option, text, config, reterr);
     case CFG_TREE:
         break;
     }
     return diag_set(reterr, STATUS_CONFIG, "%s: can be given in the YAML file only", option->key);
 }
 
-MUST_USE static enum status cfg_value_ints_from_list(const struct cfg_option *option,
-                                                     const struct yamldoc_node *list,
-                                                     struct cfg_ints *field, struct diag *reterr)
+MUST_USE static enum status cfg_value_from_list(const struct cfg_option *option,
+                                                const struct yamldoc_node *list, void *config,
+                                                struct diag *reterr)
 {
-    struct cfg_ints made = {0};
+    union cfg_value_list made = {0};
     enum status code = STATUS_OK;
     for (size_t i = 0; i < list->count && code == STATUS_OK; i++) {
         const struct yamldoc_node *item = list->items[i];
         if (item->kind == YAMLDOC_SCALAR && !item->quoted)
-            code = cfg_value_add_ints(option, item->text, &made, reterr);
+            code = cfg_value_add(option, item->text, &made, reterr);
         else
-            code = diag_set(reterr, STATUS_CONFIG, "%s: item %zu is not a whole number or a range",
-                            option->key, i + 1);
+            code = diag_set(reterr, STATUS_CONFIG, "%s: item %zu is no plain value, expected %s",
+                            option->key, i + 1, cfg_value_list_example(option));
     }
-    cfg_value_keep_ints(code, &made, field);
+    cfg_value_keep(option, code, &made, config);
     return code;
 }
 
 enum status cfg_value_from_node(const struct cfg_option *option, const struct yamldoc_node *node,
                                 void *config, struct diag *reterr)
 {
-    void *field = cfg_value_field(option, config);
     if (option->kind == CFG_TREE) {
-        memcpy(field, &node, sizeof(const struct yamldoc_node *));
+        memcpy(cfg_value_field(option, config), &node, sizeof(const struct yamldoc_node *));
         return STATUS_OK;
     }
-    if (option->kind == CFG_INTS && node->kind == YAMLDOC_LIST)
-        return cfg_value_ints_from_list(option, node, field, reterr);
-    if (option->kind == CFG_INTS)
-        return diag_set(reterr, STATUS_CONFIG, "%s: expected a list like [1, 3, 11-15]",
-                        option->key);
+    if (cfg_value_is_list(option) && node->kind == YAMLDOC_LIST)
+        return cfg_value_from_list(option, node, config, reterr);
+    if (cfg_value_is_list(option))
+        return diag_set(reterr, STATUS_CONFIG, "%s: expected %s", option->key,
+                        cfg_value_list_example(option));
     if (node->kind == YAMLDOC_NULL)
         return diag_set(reterr, STATUS_CONFIG, "%s: has no value", option->key);
     if (node->kind != YAMLDOC_SCALAR)
@@ -289,10 +360,10 @@ void cfg_value_free(const struct cfg_option *option, void *config)
         char **field = cfg_value_field(option, config);
         free(*field);
         *field = NULL;
-    } else if (option->kind == CFG_INTS) {
-        struct cfg_ints *field = cfg_value_field(option, config);
-        free(field->items);
-        *field = (struct cfg_ints){0};
+    } else if (cfg_value_is_list(option)) {
+        union cfg_value_list *field = cfg_value_field(option, config);
+        cfg_value_free_list(option, field);
+        *field = (union cfg_value_list){0};
     }
 }
 
@@ -319,6 +390,24 @@ static void cfg_value_print_choice(const struct cfg_option *option, int index, s
     buf_span(out, name);
 }
 
+static void cfg_value_print_list(const struct cfg_option *option, const union cfg_value_list *list,
+                                 struct buf *out)
+{
+    char number[NUM_DOUBLE_TEXT];
+    size_t count = option->kind == CFG_DOUBLES ? list->doubles.count : list->ints.count;
+    buf_char(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        buf_text(out, i == 0 ? "" : ", ");
+        if (option->kind == CFG_DOUBLES)
+            buf_text(out, num_double_text(list->doubles.items[i], number));
+        else if (option->kind == CFG_INTS)
+            buf_printf(out, "%" PRId64, list->ints.items[i]);
+        else
+            cfg_value_print_choice(option, (int)list->ints.items[i], out);
+    }
+    buf_char(out, ']');
+}
+
 void cfg_value_print(const struct cfg_option *option, const void *config, struct buf *out)
 {
     const void *field = cfg_value_field_of(option, config);
@@ -339,14 +428,11 @@ void cfg_value_print(const struct cfg_option *option, const void *config, struct
     case CFG_CHOICE:
         cfg_value_print_choice(option, *(const int *)field, out);
         break;
-    case CFG_INTS: {
-        const struct cfg_ints *ints = field;
-        buf_char(out, '[');
-        for (size_t i = 0; i < ints->count; i++)
-            buf_printf(out, "%s%" PRId64, i == 0 ? "" : ", ", ints->items[i]);
-        buf_char(out, ']');
+    case CFG_INTS:
+    case CFG_DOUBLES:
+    case CFG_CHOICES:
+        cfg_value_print_list(option, field, out);
         break;
-    }
     case CFG_TREE:
         assert(option->kind != CFG_TREE);
     }

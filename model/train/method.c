@@ -41,6 +41,11 @@ const struct method *method_find(const char *name)
     return NULL;
 }
 
+size_t method_index(const struct method *method)
+{
+    return (size_t)(method - methods);
+}
+
 bool method_has_ratio(const struct method *method)
 {
     return method->kd != LOSS_KD_NONE;

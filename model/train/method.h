@@ -25,6 +25,7 @@ struct method {
 const struct method *method_at(size_t i); // NULL behind the last
 const struct method *method_find(const char *name);
 size_t method_count(void);
+size_t method_index(const struct method *method); // its row
 // Whether it has a weight ratio r: every method with a second loss.
 bool method_has_ratio(const struct method *method);
 // The names as choices of an option, behind their first character: "|base|teacher|...".

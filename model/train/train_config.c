@@ -90,6 +90,12 @@ MUST_USE static enum status train_config_check(const struct train_config *config
     return code;
 }
 
+enum status train_config_finish(struct train_config *config, const char *file, struct diag *reterr)
+{
+    TRY(train_config_check(config, file, reterr));
+    return train_config_paths(file, config, reterr);
+}
+
 enum status train_config_load(const struct train_config_source *source,
                               struct train_config *ret_config, struct yamldoc **ret_doc,
                               struct diag *reterr)
@@ -98,8 +104,7 @@ enum status train_config_load(const struct train_config_source *source,
     *ret_doc = NULL;
     struct cfg_sources sources = {source->file, environ, source->sets, source->set_count};
     TRY(cfg_load(&train_config_table, &sources, ret_config, ret_doc, reterr));
-    TRY(train_config_check(ret_config, source->file, reterr));
-    return train_config_paths(source->file, ret_config, reterr);
+    return train_config_finish(ret_config, source->file, reterr);
 }
 
 void train_config_fini(struct train_config *config)
@@ -172,7 +177,7 @@ static void train_config_tree(const struct yamldoc_node *node, struct buf *out)
     }
 }
 
-static void train_config_features(const struct train_config *config, struct buf *out)
+void train_config_features(const struct train_config *config, struct buf *out)
 {
     if (config->features == NULL)
         return;

@@ -28,6 +28,10 @@ struct train_config_source {
 MUST_USE enum status train_config_load(const struct train_config_source *source,
                                        struct train_config *ret_config, struct yamldoc **ret_doc,
                                        struct diag *reterr);
+// The checks and paths of train_config_load for values that came another way; `file` is the one
+// whose folder relative paths start at.
+MUST_USE enum status train_config_finish(struct train_config *config, const char *file,
+                                         struct diag *reterr);
 void train_config_fini(struct train_config *config);
 
 const struct method *train_config_method(const struct train_config *config);
@@ -37,5 +41,7 @@ double train_config_lr(const struct train_config *config, uint64_t epoch);
 // The options that decide the result as YAML: without paths, threads and minutes. Goes into the
 // checkpoint's lineage and tells whether a saved state belongs to this configuration.
 void train_config_identity(const struct train_config *config, struct buf *out);
+// The `features` tree alone, as a line of YAML; nothing without one.
+void train_config_features(const struct train_config *config, struct buf *out);
 // All of it as YAML that loads back to the same: the run folder's config.yaml.
 void train_config_yaml(const struct train_config *config, struct buf *out);

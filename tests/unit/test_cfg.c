@@ -190,7 +190,7 @@ static void test_file_faults(void **state)
         {"data: {columns: [5-3]}\n", "c.yaml:1:17: data.columns: expected whole numbers and "
                                      "ascending ranges like 11-15, not '5-3'"},
         {"data: {columns: [1, 'x']}\n",
-         "c.yaml:1:17: data.columns: item 2 is not a whole number or a range"},
+         "c.yaml:1:17: data.columns: item 2 is no plain value, expected a list like [1, 3, 11-15]"},
         {"data: {columns: [0]}\n", "c.yaml:1:17: data.columns: '0' is less than 1"},
         {"data: {columns: [999-1001]}\n",
          "c.yaml:1:17: data.columns: '999-1001' is more than 1000"},

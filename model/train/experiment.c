@@ -1,0 +1,246 @@
+#include "model/train/experiment.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "model/train/synth_letor.h"
+#include "model/train/traindata.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { EXPERIMENT_MAX_TEXT = 4 << 20 };
+
+static const struct cfg_option experiment_options[] = {
+#define CFG(field, kind, key, fallback, min, max, choices, help)                                   \
+    CFG_ROW(struct experiment_config, train.field, kind, key, fallback, min, max, choices, help)
+#include "model/train/train_config.def"
+#undef CFG
+#define CFG(field, kind, key, fallback, min, max, choices, help)                                   \
+    CFG_ROW(struct experiment_config, field, kind, key, fallback, min, max, choices, help)
+#include "model/train/experiment.def"
+#undef CFG
+};
+
+const struct cfg_table experiment_table = {
+    experiment_options, sizeof(experiment_options) / sizeof(*experiment_options), "CTR_"};
+
+char *experiment_path(const struct experiment *experiment, const char *name)
+{
+    return file_join(experiment->folder, name);
+}
+
+// The data files are OUT/data/train.txt and so on.
+MUST_USE static enum status experiment_name_data(struct experiment *experiment, struct diag *reterr)
+{
+    struct train_config *train = &experiment->config.train;
+    const struct {
+        char **field;
+        const char *name;
+    } files[] = {{&train->data_train, "data/train.txt"},
+                 {&train->data_valid, "data/valid.txt"},
+                 {&train->data_test, "data/test.txt"}};
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        if ((*files[i].field)[0] != '\0')
+            return diag_at_path(reterr, STATUS_CONFIG, "experiment.synth.train_lists",
+                                "makes the data: leave out data.train, data.valid and data.test");
+        char *path = experiment_path(experiment, files[i].name);
+        if (path == NULL)
+            return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+        free(*files[i].field);
+        *files[i].field = path;
+    }
+    return STATUS_OK;
+}
+
+MUST_USE static enum status experiment_check(const struct experiment *experiment,
+                                             struct diag *reterr)
+{
+    const struct experiment_config *config = &experiment->config;
+    const char *key = NULL, *words = "must not be empty";
+    if (config->methods.count == 0)
+        key = "experiment.methods";
+    else if (config->seeds.count == 0)
+        key = "experiment.seeds";
+    else if (config->ratios.count == 0)
+        key = "experiment.ratios";
+    else if (config->taus.count == 0)
+        key = "experiment.taus";
+    else if (config->lrs.count == 0)
+        key = "experiment.lrs";
+    for (size_t i = 0; key == NULL && i < config->seeds.count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (config->seeds.items[i] == config->seeds.items[k]) {
+                key = "experiment.seeds";
+                words = "names a seed twice";
+            }
+    if (key == NULL && config->train.data_test[0] == '\0') {
+        key = "data.test";
+        words = "is missing: an experiment is judged on a test file";
+    }
+    if (key == NULL && config->train.teacher[0] != '\0') {
+        key = "teacher";
+        words = "is trained by the experiment: leave it out";
+    }
+    return key == NULL ? STATUS_OK : diag_at_path(reterr, STATUS_CONFIG, key, "%s", words);
+}
+
+enum status experiment_open(const char *file, const char *folder, const char *const *sets,
+                            size_t set_count, struct experiment *ret_experiment,
+                            struct diag *reterr)
+{
+    struct experiment *experiment = ret_experiment;
+    *experiment = (struct experiment){.sets = sets, .set_count = set_count};
+    struct cfg_sources sources = {file, environ, sets, set_count};
+    TRY(cfg_load(&experiment_table, &sources, &experiment->config, &experiment->doc, reterr));
+    TRY(file_make_folder(folder, reterr));
+    experiment->file = realpath(file, NULL);
+    experiment->folder = realpath(folder, NULL);
+    if (experiment->file == NULL || experiment->folder == NULL)
+        return diag_errno(reterr, experiment->file == NULL ? file : folder, "cannot resolve");
+    if (experiment->config.synth_lists > 0)
+        TRY(experiment_name_data(experiment, reterr));
+    enum status code = experiment_check(experiment, reterr);
+    if (code != STATUS_OK) {
+        diag_in_file(reterr, file);
+        return code;
+    }
+    return train_config_finish(&experiment->config.train, experiment->file, reterr);
+}
+
+void experiment_close(struct experiment *experiment)
+{
+    cfg_fini(&experiment_table, &experiment->config);
+    yamldoc_free(experiment->doc);
+    free(experiment->file);
+    free(experiment->folder);
+    memset(experiment, 0, sizeof(*experiment));
+}
+
+// The folder belongs to one configuration, whatever the number of threads.
+MUST_USE static enum status experiment_claim(const struct experiment *experiment,
+                                             struct diag *reterr)
+{
+    struct experiment_config plain = experiment->config;
+    plain.train.train_threads = 0;
+    plain.train.train_checkpoint_minutes = 0;
+    struct buf text;
+    buf_init(&text, EXPERIMENT_MAX_TEXT);
+    cfg_dump(&experiment_table, &plain, &text);
+    train_config_features(&plain.train, &text);
+    char *path = experiment_path(experiment, "experiment.yaml");
+    struct file_bytes old = {0};
+    enum status code = path == NULL ? STATUS_NO_MEMORY : buf_status(&text);
+    if (code != STATUS_OK)
+        diag_set(reterr, code, "cannot write the configuration");
+    else if (!file_exists(path))
+        code = file_write_atomic(path, text.data, text.size, reterr);
+    else if ((code = file_read(path, EXPERIMENT_MAX_TEXT, 0, &old, reterr)) == STATUS_OK &&
+             (old.size != text.size || memcmp(old.data, text.data, text.size) != 0))
+        code = diag_at_line(reterr, STATUS_CONFIG, path, 0, 0,
+                            "belongs to another configuration: name another folder with --out, or "
+                            "remove this one");
+    file_free(&old);
+    free(path);
+    buf_fini(&text);
+    return code;
+}
+
+MUST_USE static enum status experiment_make_part(const struct synth_letor *synth, const char *path,
+                                                 uint32_t lists, uint32_t first,
+                                                 struct diag *reterr)
+{
+    struct synth_letor_report report;
+    char *truth = NULL;
+    if (asprintf(&truth, "%s.truth", path) < 0)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    enum status code = STATUS_OK;
+    if (!file_exists(path) || !file_exists(truth)) {
+        code = synth_letor_write(synth, path, truth, lists, first, &report, reterr);
+        if (code == STATUS_OK)
+            LOG_EVENT(LOG_INFO, "data made", LOG_S("file", path), LOG_I("lists", lists),
+                      LOG_I("docs", report.docs), LOG_F("truth_logloss", report.logloss));
+    }
+    free(truth);
+    return code;
+}
+
+MUST_USE static enum status experiment_make_data(const struct experiment *experiment,
+                                                 struct diag *reterr)
+{
+    const struct experiment_config *config = &experiment->config;
+    const struct train_config *train = &config->train;
+    struct synth_letor_config made = synth_letor_defaults();
+    made.seed = (uint64_t)config->synth_seed;
+    made.features = (uint32_t)config->synth_features;
+    made.docs_min = (uint32_t)config->synth_min_docs;
+    made.docs_max = (uint32_t)config->synth_max_docs;
+    made.click_rate = config->synth_click_rate;
+    made.context = config->synth_context;
+    struct synth_letor *synth;
+    char *folder = experiment_path(experiment, "data");
+    if (folder == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    enum status code = file_make_folder(folder, reterr);
+    free(folder);
+    if (code == STATUS_OK)
+        code = synth_letor_new(&made, &synth, reterr);
+    if (code != STATUS_OK)
+        return code == STATUS_INVALID ? STATUS_CONFIG : code;
+    const struct {
+        const char *path;
+        int64_t lists;
+    } parts[] = {{train->data_train, config->synth_lists},
+                 {train->data_valid, config->synth_valid_lists},
+                 {train->data_test, config->synth_test_lists}};
+    int64_t first = 0;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && code == STATUS_OK; i++) {
+        code = experiment_make_part(synth, parts[i].path, (uint32_t)parts[i].lists, (uint32_t)first,
+                                    reterr);
+        first += parts[i].lists;
+    }
+    synth_letor_free(synth);
+    return code;
+}
+
+// One process prepares, the others wait for it.
+MUST_USE static enum status experiment_lock(const struct experiment *experiment, int *ret_fd,
+                                            struct diag *reterr)
+{
+    char *path = experiment_path(experiment, "lock");
+    int fd = path == NULL ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    enum status code = STATUS_OK;
+    if (fd < 0 || flock(fd, LOCK_EX) != 0)
+        code = path == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
+                            : diag_errno(reterr, path, "cannot lock");
+    if (code == STATUS_OK)
+        *ret_fd = fd;
+    else if (fd >= 0)
+        close(fd);
+    free(path);
+    return code;
+}
+
+enum status experiment_prepare(struct experiment *experiment, struct diag *reterr)
+{
+    int lock;
+    TRY(experiment_lock(experiment, &lock, reterr));
+    enum status code = experiment_claim(experiment, reterr);
+    if (code == STATUS_OK && experiment->config.synth_lists > 0)
+        code = experiment_make_data(experiment, reterr);
+    if (code == STATUS_OK) {
+        struct traindata data;
+        struct train_config config = experiment->config.train;
+        config.method = (int)method_index(method_find("base"));
+        code = traindata_open(&config, experiment->folder, &data, reterr);
+        if (code == STATUS_OK)
+            traindata_close(&data);
+    }
+    close(lock);
+    return code;
+}
