@@ -2,6 +2,7 @@
 
 #include "base/num.h"
 
+#include <string.h>
 #include <strings.h>
 
 // An hour: more than any client waits, and no product of it overflows.
@@ -9,7 +10,7 @@ enum { HEAD_MAX_TIMEOUT_MS = 3600000 };
 
 void head_init(struct head *head)
 {
-    *head = (struct head){.length_valid = true, .timeout_valid = true};
+    *head = (struct head){.names_valid = true, .length_valid = true, .timeout_valid = true};
 }
 
 static bool same_word(struct span value, const char *word)
@@ -37,9 +38,36 @@ static void note_timeout(struct head *head, struct span value)
         head->timeout_us = ms * 1000;
 }
 
+// A token of RFC 9110: "Content-Length : 5" is a length to some programs and nothing to the
+// library.
+static bool is_token(const char *name)
+{
+    for (const char *c = name; *c != '\0'; c++) {
+        bool alphanumeric =
+            (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+        if (!alphanumeric && strchr("!#$%&'*+-.^_`|~", *c) == NULL)
+            return false;
+    }
+    return true;
+}
+
+// The library adds a folded line to the name in front of it: "Content-Length:", then " 5" on a line
+// of its own, comes as "Content-Length5". Nothing that is used has such a name.
+static bool hides_framing(const char *name)
+{
+    static const char *const framing[] = {"Host", "Content-Length", "Transfer-Encoding"};
+    for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++) {
+        size_t length = strlen(framing[i]);
+        if (strncasecmp(name, framing[i], length) == 0 && name[length] != '\0')
+            return true;
+    }
+    return false;
+}
+
 void head_note(struct head *head, const char *name, struct span value)
 {
     value = span_trim(value);
+    head->names_valid = head->names_valid && is_token(name) && !hides_framing(name);
     if (strcasecmp(name, "Host") == 0) {
         head->hosts++;
     } else if (strcasecmp(name, "Content-Length") == 0) {
@@ -65,6 +93,9 @@ bool head_has_body(const struct head *head)
 
 static enum status check_framing(const struct head *head, struct diag *reterr)
 {
+    if (!head->names_valid)
+        return diag_set(reterr, STATUS_INVALID,
+                        "a header has no valid name, or its line is folded");
     if (head->hosts > 1)
         return diag_at_path(reterr, STATUS_INVALID, "Host", "the header is there twice");
     if (head->lengths > 1)

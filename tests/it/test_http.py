@@ -59,6 +59,11 @@ class Http(ctrdtest.DaemonTest):
         for head in (b"POST /v1/rank", b"GET /livez", b"POST /nowhere", b"GET /v1/rank", b"PUT /livez"):
             for headers in (b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
                             b"Content-Length: 0\r\nContent-Length: %d\r\n" % len(inner),
+                            b"Content-Length : %d\r\n" % len(inner),
+                            b"Content-Length:\r\n %d\r\n" % len(inner),
+                            b"Content-Length: 0\r\n %d\r\n" % len(inner),
+                            b"Transfer-Encoding\t: chunked\r\n",
+                            b"Transfer-Encoding:\r\n chunked\r\n",
                             b"Content-Length: %d\r\n" % len(inner)):
                 with self.subTest(head=head, headers=headers), self.daemon.raw() as sock:
                     sock.sendall(head + b" HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n" + inner)
