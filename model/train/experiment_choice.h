@@ -1,0 +1,46 @@
+// Which setting of a method its other seeds are trained with, and whether the teacher is worth
+// distilling (spec/algorithm.md 5, hygiene 3; 6.4). Both look at validation alone.
+#pragma once
+
+#include "model/train/experiment_plan.h"
+
+struct experiment_choice {
+    size_t entry;     // the search run in the plan
+    double bound;     // greatest LogLoss that was asked for; NaN: none
+    bool within;      // whether some run kept it
+    const char *rule; // in words, static
+};
+
+// Every run that the choice looks at must be finished (experiment_plan_waits). Base and the
+// teachers: the best NDCG@10 among runs whose LogLoss is within 0.5 % of the lowest. Others: the
+// best NDCG@10 among runs with LogLoss <= Base's mean + half of its 95 % interval over seeds; if
+// there is none, the lowest LogLoss. The earlier entry among equals. STATUS_NOT_FINITE if every
+// setting diverged; errors of reading a run.json.
+MUST_USE enum status experiment_choose(const struct experiment *experiment,
+                                       const struct experiment_plan *plan,
+                                       const struct method *method,
+                                       struct experiment_choice *ret_choice, struct diag *reterr);
+// The run of a method and seed: the chosen search run for the first seed. EXPERIMENT_NONE if the
+// plan has no such seed.
+MUST_USE enum status experiment_choice_run(const struct experiment *experiment,
+                                           const struct experiment_plan *plan,
+                                           const struct method *method, int64_t seed,
+                                           ptrdiff_t *ret_entry, struct diag *reterr);
+
+// How the teacher compares with Base on validation.
+struct experiment_teacher {
+    bool better;                 // in the mean of both measures
+    double ndcg_gain, loss_gain; // teacher - base over the paired seeds; a better LogLoss is < 0
+};
+// All runs of `teacher` and of base must be finished.
+MUST_USE enum status experiment_teacher_check(const struct experiment *experiment,
+                                              const struct experiment_plan *plan,
+                                              const struct method *teacher,
+                                              struct experiment_teacher *ret_check,
+                                              struct diag *reterr);
+// Whether `method` is not to be trained, because its teacher is not better than Base and the
+// experiment says to stop then. false where runs are missing that would tell.
+MUST_USE enum status experiment_teacher_stops(const struct experiment *experiment,
+                                              const struct experiment_plan *plan,
+                                              const struct method *method, bool *ret_stops,
+                                              struct diag *reterr);

@@ -1,0 +1,13 @@
+// All runs of an experiment on this machine: children of this program, several at a time, each in
+// the order that the plan allows.
+#pragma once
+
+#include "model/train/experiment_plan.h"
+
+// Runs what is not finished, `jobs` at a time. A run that fails does not stop the others; those
+// that wait for it are left out. STATUS_INTERNAL names failed runs and their logs;
+// STATUS_INTERRUPTED after SIGINT or SIGTERM, when the children have ended: the same command goes
+// on.
+MUST_USE enum status experiment_pool_run(const struct experiment *experiment,
+                                         struct experiment_plan *plan, unsigned jobs,
+                                         struct diag *reterr);
