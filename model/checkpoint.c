@@ -124,6 +124,7 @@ enum status checkpoint_check_numbers(const struct checkpoint *checkpoint, struct
         snprintf(name, sizeof name, "mlp.%zu.bias", k);
         TRY(check_finite(name, layer->bias, layer->out, reterr));
     }
+    TRY(calibrate_check(&checkpoint->calibrate, reterr));
     size_t rows = checkpoint->golden_rows;
     if (rows < 1 || rows > CHECKPOINT_GOLDEN_ROWS)
         return diag_set(reterr, STATUS_CORRUPT, "%zu golden rows are not in 1..%d", rows,
@@ -194,6 +195,21 @@ static MUST_USE enum status read_layers(const struct safetensors *file,
     return STATUS_OK;
 }
 
+static MUST_USE enum status read_knots(const struct safetensors *file,
+                                       struct checkpoint *checkpoint, struct diag *reterr)
+{
+    struct calibrate *calibrate = &checkpoint->calibrate;
+    const struct safetensors_tensor *x = NULL, *y = NULL;
+    if (calibrate->knots == 0)
+        return STATUS_OK;
+    const size_t *shape = &calibrate->knots;
+    TRY(safetensors_need(file, "cal.x", SAFETENSORS_F64, 1, shape, &x, reterr));
+    TRY(safetensors_need(file, "cal.y", SAFETENSORS_F64, 1, shape, &y, reterr));
+    calibrate->x = x->data;
+    calibrate->y = y->data;
+    return STATUS_OK;
+}
+
 // The file keeps golden inputs by feature, the scorer wants them by row.
 static MUST_USE enum status read_golden_inputs(const struct safetensors *file,
                                                const struct checkpoint *checkpoint, float *shared,
@@ -252,6 +268,9 @@ static bool is_known(const struct checkpoint *checkpoint, const char *name)
         if (strcmp(name, known) == 0)
             return true;
     }
+    if (checkpoint->calibrate.knots > 0 &&
+        (strcmp(name, "cal.x") == 0 || strcmp(name, "cal.y") == 0))
+        return true;
     static const char golden[] = "golden.input.";
     if (strncmp(name, golden, sizeof golden - 1) == 0)
         return schema_find(&checkpoint->schema, name + sizeof golden - 1) != NULL;
@@ -262,7 +281,8 @@ static bool is_known(const struct checkpoint *checkpoint, const char *name)
 static MUST_USE enum status check_no_other(const struct safetensors *file,
                                            const struct checkpoint *checkpoint, struct diag *reterr)
 {
-    if (file->count == 2 * checkpoint->layer_count + checkpoint->schema.count + 1)
+    const size_t knots = checkpoint->calibrate.knots > 0 ? 2 : 0;
+    if (file->count == 2 * checkpoint->layer_count + knots + checkpoint->schema.count + 1)
         return STATUS_OK;
     size_t i = 0;
     while (i + 1 < file->count && is_known(checkpoint, file->tensors[i].name))
@@ -278,6 +298,7 @@ static MUST_USE enum status read_all(const struct safetensors *file, struct chec
     TRY(read_role(file, checkpoint, reterr));
     TRY(read_manifest(file, checkpoint, reterr));
     TRY(read_layers(file, checkpoint, reterr));
+    TRY(read_knots(file, checkpoint, reterr));
     TRY(read_golden(file, checkpoint, reterr));
     TRY(check_no_other(file, checkpoint, reterr));
     TRY(checkpoint_check_numbers(checkpoint, reterr));

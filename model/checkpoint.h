@@ -33,7 +33,7 @@ struct checkpoint_layer {
 struct checkpoint {
     enum checkpoint_role role;
     struct schema schema;
-    struct calibrate calibrate;
+    struct calibrate calibrate; // knots: cal.x, cal.y
     size_t layer_count;
     struct checkpoint_layer layers[CHECKPOINT_MAX_LAYERS]; // mlp.K.weight, mlp.K.bias; folded
     // golden.input.FEATURE and golden.logit: raw rows and their logits by net_forward, bit for bit.
@@ -62,8 +62,8 @@ void checkpoint_fini(struct checkpoint *checkpoint);
 // shapes only.
 MUST_USE enum status checkpoint_check_shape(const struct checkpoint *checkpoint,
                                             struct diag *reterr);
-// Weights, golden rows and golden logits are finite; raw golden values are in the range of
-// proto/row.h.
+// Weights, golden rows and golden logits are finite, the calibration obeys its law; raw golden
+// values are in the range of proto/row.h.
 MUST_USE enum status checkpoint_check_numbers(const struct checkpoint *checkpoint,
                                               struct diag *reterr);
 const char *checkpoint_format(enum checkpoint_role role); // "ctr-student-1"

@@ -55,13 +55,10 @@ static void describe_layers(const struct checkpoint *checkpoint, struct buf *out
     buf_printf(out, "golden rows  %zu, proven at every load\n", checkpoint->golden_rows);
 }
 
-static MUST_USE enum status describe_json(const struct checkpoint *checkpoint, struct buf *out)
+static MUST_USE enum status describe_origin(const struct checkpoint *checkpoint, struct buf *out)
 {
-    struct json_value *calibration = calibrate_to_json(&checkpoint->calibrate);
     buf_text(out, "calibration  ");
-    enum status code = json_value_write(calibration, 0, out);
-    json_value_free(calibration);
-    TRY(code);
+    calibrate_describe(&checkpoint->calibrate, out);
     buf_text(out, "\nlineage      ");
     struct json_value *lineage = NULL;
     if (checkpoint->lineage == NULL) {
@@ -69,7 +66,7 @@ static MUST_USE enum status describe_json(const struct checkpoint *checkpoint, s
         return STATUS_OK;
     }
     TRY(json_value_parse(span_of(checkpoint->lineage), &lineage, NULL));
-    code = json_value_write(lineage, 2, out);
+    enum status code = json_value_write(lineage, 2, out);
     json_value_free(lineage);
     buf_char(out, '\n');
     return code;
@@ -104,7 +101,7 @@ enum status checkpoint_describe(const struct checkpoint *checkpoint, struct buf 
     buf_printf(out, "sha256       %s\n", checkpoint->sha256);
     describe_inputs(&checkpoint->schema, out);
     describe_layers(checkpoint, out);
-    TRY(describe_json(checkpoint, out));
+    TRY(describe_origin(checkpoint, out));
     describe_proof(checkpoint, out);
     return buf_status(out);
 }

@@ -45,6 +45,20 @@ static void add_layers(struct outgoing *out, const struct checkpoint *checkpoint
     }
 }
 
+static void add_knots(struct outgoing *out, const struct calibrate *calibrate)
+{
+    const struct {
+        const char *name;
+        const double *values;
+    } parts[] = {{"cal.x", calibrate->x}, {"cal.y", calibrate->y}};
+    for (size_t i = 0; i < 2 && calibrate->knots > 0; i++)
+        out->tensors[out->count++] = (struct safetensors_tensor){.name = parts[i].name,
+                                                                 .dtype = SAFETENSORS_F64,
+                                                                 .rank = 1,
+                                                                 .shape = {calibrate->knots},
+                                                                 .data = parts[i].values};
+}
+
 static void add_golden(struct outgoing *out, const struct checkpoint *checkpoint)
 {
     const struct schema *schema = &checkpoint->schema;
@@ -71,7 +85,8 @@ static MUST_USE enum status gather(const struct checkpoint *checkpoint, struct o
                                    struct diag *reterr)
 {
     const struct schema *schema = &checkpoint->schema;
-    size_t count = 2 * checkpoint->layer_count + schema->count + 1;
+    const size_t knots = checkpoint->calibrate.knots > 0 ? 2 : 0;
+    const size_t count = 2 * checkpoint->layer_count + knots + schema->count + 1;
     out->tensors = calloc(count, sizeof *out->tensors);
     out->names = calloc(count, sizeof *out->names);
     out->golden = calloc(checkpoint->golden_rows * (schema->shared_width + schema->row_width),
@@ -79,6 +94,7 @@ static MUST_USE enum status gather(const struct checkpoint *checkpoint, struct o
     if (out->tensors == NULL || out->names == NULL || out->golden == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for %zu tensors", count);
     add_layers(out, checkpoint);
+    add_knots(out, &checkpoint->calibrate);
     add_golden(out, checkpoint);
     assert(out->count == count);
     return manifest_write(checkpoint, &out->manifest, reterr);

@@ -4,7 +4,7 @@
 
 enum { QUALITY_LINE_STEPS = 200, QUALITY_LINE_HALVINGS = 60 };
 
-static bool separable(const struct quality_line_point *points, size_t n)
+bool quality_line_separable(const struct quality_line_point *points, size_t n)
 {
     double min_one = INFINITY, max_one = -INFINITY, min_zero = INFINITY, max_zero = -INFINITY;
     for (size_t i = 0; i < n; i++) {
@@ -76,7 +76,7 @@ static void direction(const struct slopes *at, double *ret_a, double *ret_b)
 bool quality_line_fit(const struct quality_line_point *points, size_t n,
                       struct quality_line *ret_line)
 {
-    if (separable(points, n))
+    if (quality_line_separable(points, n))
         return false;
     const struct problem problem = standardise(points, n);
     double a = 0, b = 0;

@@ -13,8 +13,12 @@ struct quality_line {
     double slope, intercept;
 };
 
-// Damped Newton to the minimum of the cross-entropy. false where no finite fit exists (one class
-// only, or a threshold on s separates the classes, equality included) or none was reached. Sums run
-// in the order given: give sorted points where the last bit matters.
+// One class only, or a threshold on s separates the classes, equality included: no finite fit
+// exists.
+bool quality_line_separable(const struct quality_line_point *points, size_t n);
+
+// Damped Newton to the minimum of the cross-entropy. false where no finite fit exists
+// (quality_line_separable) or none was reached. Sums run in the order given: give sorted points
+// where the last bit matters.
 bool quality_line_fit(const struct quality_line_point *points, size_t n,
                       struct quality_line *ret_line);

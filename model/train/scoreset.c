@@ -166,7 +166,7 @@ enum status scoreset_quality(const struct scoreset *set, const struct calibrate 
                                   .logit = set->logit,
                                   .grade = set->grade};
     // Without a map the logits themselves are measured: no digit of LogLoss goes through p.
-    if (calibrate->kind == CALIBRATE_IDENTITY)
+    if (calibrate_is_plain(calibrate))
         return quality_measure(&input, ret_quality, reterr);
     double *p = malloc((set->docs + 1) * sizeof(*p));
     if (p == NULL)

@@ -27,7 +27,7 @@ static const struct claim claims[] = {
     {"context.json", "test_context.c", NULL},
     {"train.json", "test_train.c", NULL},
     {"optimum.json", NULL, "compares all distillation losses: with the issue that adds them"},
-    {"calibrate.json", NULL, "fitted calibration: with the issue that adds the fits"},
+    {"calibrate.json", "test_calibrate.c", NULL},
     {"din.json", NULL, "embeddings and DIN: with the issue that adds id features"},
 };
 enum { CLAIMS = sizeof(claims) / sizeof(claims[0]) };
