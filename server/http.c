@@ -4,6 +4,7 @@
 #include "base/tick.h"
 #include "proto/json_read.h"
 #include "proto/rank.h"
+#include "server/hangup.h"
 #include "server/head.h"
 #include "server/route.h"
 #include "server/server_metrics.h"
@@ -29,6 +30,7 @@ enum {
 struct http {
     struct http_parts parts;
     struct MHD_Daemon *daemon;
+    struct hangup *hangup;
     struct buf text; // reply being made; I/O thread only
     int quiet_fd;    // the listening socket, once it is ours again; else -1
 };
@@ -249,6 +251,17 @@ static void completed(void *cls, struct MHD_Connection *connection, void **conte
     atomic_fetch_sub_explicit(&http->parts.observe->inflight, 1, memory_order_release);
 }
 
+static void watch(void *cls, struct MHD_Connection *connection, void **context,
+                  enum MHD_ConnectionNotificationCode what)
+{
+    (void)context;
+    const struct http *http = cls;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        hangup_add(http->hangup, connection_socket(connection));
+    else
+        hangup_remove(http->hangup, connection_socket(connection));
+}
+
 // Paths are compared as they were sent: "%2e" and friends name nothing here.
 static size_t keep_escapes(void *cls, struct MHD_Connection *connection, char *text)
 {
@@ -266,6 +279,21 @@ static void log_library(void *cls, const char *format, va_list arguments)
     LOG_EVENT(LOG_DEBUG, "http", LOG_S("words", words));
 }
 
+static enum status start_library(struct http *http, struct diag *reterr)
+{
+    const struct http_parts *parts = &http->parts;
+    http->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET,
+        parts->listen_fd, MHD_OPTION_CONNECTION_LIMIT, parts->max_connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, parts->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HTTP_POOL_BYTES, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
+        MHD_OPTION_NOTIFY_CONNECTION, watch, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    return http->daemon != NULL ? STATUS_OK
+                                : diag_set(reterr, STATUS_IO, "the HTTP server cannot be started");
+}
+
 enum status http_start(const struct http_parts *parts, struct http **ret_http, struct diag *reterr)
 {
     struct http *http = calloc(1, sizeof(*http));
@@ -274,17 +302,13 @@ enum status http_start(const struct http_parts *parts, struct http **ret_http, s
     http->parts = *parts;
     http->quiet_fd = -1;
     buf_init(&http->text, 1 << 20);
-    http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET,
-        parts->listen_fd, MHD_OPTION_CONNECTION_LIMIT, parts->max_connections,
-        MHD_OPTION_CONNECTION_TIMEOUT, parts->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HTTP_POOL_BYTES, MHD_OPTION_NOTIFY_COMPLETED, completed, http,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
-    if (http->daemon == NULL) {
+    enum status code = hangup_start(&http->hangup, reterr);
+    if (code == STATUS_OK)
+        code = start_library(http, reterr);
+    if (code != STATUS_OK) {
+        hangup_stop(http->hangup);
         free(http);
-        return diag_set(reterr, STATUS_IO, "the HTTP server cannot be started");
+        return code;
     }
     *ret_http = http;
     return STATUS_OK;
@@ -311,6 +335,7 @@ void http_stop(struct http *http)
         return;
     http_quiesce(http);
     MHD_stop_daemon(http->daemon);
+    hangup_stop(http->hangup);
     if (http->quiet_fd >= 0)
         close(http->quiet_fd);
     buf_fini(&http->text);

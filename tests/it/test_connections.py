@@ -1,4 +1,5 @@
-"""Hundreds of keep-alive connections, some asleep in the queue, some ready: none starves.
+"""Hundreds of keep-alive connections, some asleep in the queue, some ready: none starves. And clients
+that went away hold none.
 
 libmicrohttpd before 1.0.3 could pass over a ready connection while others were suspended. Every
 connection sends its requests one after another, on its own; the worst wait of any is bounded by what the
@@ -6,6 +7,7 @@ requests before it in the queue take, many times over.
 """
 
 import selectors
+import signal
 import time
 import unittest
 
@@ -87,6 +89,27 @@ class Starvation(ctrdtest.DaemonTest):
               f"worst wait {worst * 1e3:.0f} ms", flush=True)
         self.assertGreaterEqual(min(answered), 2)
         self.assertLess(worst, WORST_SECONDS)
+
+
+class Gone(ctrdtest.DaemonTest):
+    LIMIT = 8
+    sets = (f"http.max_connections={LIMIT}", "http.idle_timeout_s=3600")
+
+    def test_clients_that_sent_and_closed_hold_no_connection(self):
+        body = body_of()
+        rank = (b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
+        live = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+        for sent in (b"", live[:10], live[:-1], live, live + live[:3], rank[:-1], rank[:-len(body)], rank):
+            with self.subTest(sent=sent[:40], size=len(sent)):
+                # While the server stands still, so that bytes and end of the stream are one event to it.
+                self.daemon.signal(signal.SIGSTOP)
+                for _ in range(self.LIMIT):
+                    with self.daemon.raw() as sock:
+                        sock.sendall(sent)
+                self.daemon.signal(signal.SIGCONT)
+                self.assertEqual(self.daemon.request("GET", "/livez")[0], 200)
+        while self.daemon.metrics()["ctrd_inflight_requests"] > 1:
+            pass
 
 
 if __name__ == "__main__":
