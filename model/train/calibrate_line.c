@@ -31,23 +31,26 @@ struct problem {
 
 // Newton's steps kept inside a bracket that every step shrinks: where a step leaves it (saturated
 // sigmoids have no slope) the bracket is halved. `low` has a value below 0, `high` one of at least
-// 0, or is infinite.
-static double root(const struct problem *problem, double low, double start, double high)
+// 0, or is infinite. `unit`: the size of parameters below which they need not be exact.
+static double root(const struct problem *problem, double low, double start, double high,
+                   double unit)
 {
     double x = start;
-    for (int step = 0; step < CALIBRATE_LINE_STEPS; step++) {
+    for (int step = 0; step < CALIBRATE_LINE_STEPS && low < high; step++) {
         const struct slope at = problem->at(problem, x);
         if (at.value < 0)
             low = x;
         else
             high = x;
-        double next = x - at.value / at.rise;
-        if (!(next > low && next < high))
-            next = isinf(high) ? 2 * x : low + (high - low) / 2;
-        // Two neighbours, or a Newton step of the last bits.
-        if (next == low || next == high || fabs(next - x) <= 4e-16 * fabs(next))
-            return next;
-        x = next;
+        const double next = x - at.value / at.rise;
+        if (next >= low && next <= high) {
+            // Convergence is quadratic: what is left after such a step is far below its size.
+            if (fabs(next - x) <= 1e-10 * (unit + fabs(next)))
+                return next;
+            x = next;
+        } else {
+            x = isinf(high) ? 2 * x : low + (high - low) / 2;
+        }
     }
     return x;
 }
@@ -78,7 +81,7 @@ const char *calibrate_line_temperature(const struct calibrate_point *points, siz
         return "the scores do not order the clicks";
     if (agrees)
         return "the sign of the score tells the clicks";
-    const double beta = root(&problem, 0, 1, (double)INFINITY);
+    const double beta = root(&problem, 0, 1, (double)INFINITY, 0);
     if (!(1 / beta > 0 && isfinite(1 / beta)))
         return "the scores are too large or too small for a temperature";
     map->kind = CALIBRATE_TEMPERATURE;
@@ -107,7 +110,7 @@ const char *calibrate_line_offset(const struct calibrate_point *points, size_t n
     // end it is above all clicks but one. The points are sorted.
     const double reach = log((double)n) + 1;
     map->kind = CALIBRATE_OFFSET;
-    map->intercept = root(&problem, -points[n - 1].s - reach, 0, -points[0].s + reach);
+    map->intercept = root(&problem, -points[n - 1].s - reach, 0, -points[0].s + reach, 1);
     return NULL;
 }
 
