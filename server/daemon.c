@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -180,7 +181,7 @@ static size_t in_flight(const struct daemon *daemon)
 }
 
 // Waits until nothing has been in flight for a moment, or `limit_ms`; INT and QUIT shorten the
-// wait.
+// wait. What is in the queue after that is given up.
 static void finish(const struct daemon *daemon, uint64_t limit_ms)
 {
     uint64_t begun = tick_ns(), busy = begun;
@@ -193,7 +194,10 @@ static void finish(const struct daemon *daemon, uint64_t limit_ms)
         if (signo == SIGINT || signo == SIGQUIT)
             limit_ms = limit_ms < DAEMON_FAST_MS ? limit_ms : DAEMON_FAST_MS;
     }
-    LOG_EVENT(LOG_WARN, "drain timeout", LOG_I("in_flight", in_flight(daemon)));
+    size_t left = in_flight(daemon);
+    queue_close(daemon->queue);
+    unsigned refused = worker_refuse(daemon->crew);
+    LOG_EVENT(LOG_WARN, "drain timeout", LOG_I("in_flight", left), LOG_I("refused", refused));
 }
 
 static void run_until_signal(struct daemon *daemon)
@@ -201,13 +205,14 @@ static void run_until_signal(struct daemon *daemon)
     int signo = 0;
     while (signo == 0)
         signo = wait_signal(daemon, -1);
-    LOG_EVENT(LOG_INFO, "stopping", LOG_S("signal", signo == SIGTERM ? "TERM" : "INT"),
+    LOG_EVENT(LOG_INFO, "stopping", LOG_S("signal", sigabbrev_np(signo)),
               LOG_I("in_flight", in_flight(daemon)));
     atomic_store_explicit(&daemon->observe.draining, true, memory_order_release);
     bool gentle = signo == SIGTERM;
-    uint64_t delay_end = tick_ns() + (uint64_t)daemon->config->drain_delay_ms * 1000000;
-    while (gentle && tick_ns() < delay_end) {
-        signo = wait_signal(daemon, (int)((delay_end - tick_ns()) / 1000000 + 1));
+    uint64_t now = tick_ns();
+    uint64_t delay_end = now + (uint64_t)daemon->config->drain_delay_ms * 1000000;
+    for (; gentle && now < delay_end; now = tick_ns()) {
+        signo = wait_signal(daemon, (int)((delay_end - now) / 1000000 + 1));
         gentle = signo != SIGINT && signo != SIGQUIT;
     }
     http_quiesce(daemon->http);

@@ -35,7 +35,7 @@ static const char help_top[] =
     "  ctrd --set model.folder=models/ctr\n"
     "  ctrd --config ctrd.yaml --set http.port=9000 --set log.format=json\n"
     "  CTRD_MODEL_FOLDER=models/ctr ctrd --check-config\n"
-    "  curl -s http://127.0.0.1:8080/v1/rank -d @request.json\n"
+    "  curl -s http://127.0.0.1:8080/v1/rank --json @request.json\n"
     "\n"
     "  --config FILE        options as YAML\n"
     "  --set KEY=VALUE      one option; stronger than environment (CTRD_*) and file\n"

@@ -29,15 +29,18 @@ static bool client_gone(const struct slot *slot)
     return poll(&probe, 1, 0) == 1;
 }
 
+static enum status refuse(struct slot *slot)
+{
+    rank_encode_error(NULL, STATUS_UNAVAILABLE, &slot->reply);
+    return STATUS_UNAVAILABLE;
+}
+
 static enum status answer(struct worker *worker, struct slot *slot)
 {
     struct serve *serve = &worker->serve;
     if (client_gone(slot)) {
         server_metrics_shed(serve->shard, SERVER_METRICS_CLIENT_GONE);
-        struct diag diag;
-        enum status code = diag_set(&diag, STATUS_UNAVAILABLE, "the client closed its side");
-        rank_encode_error(&diag, code, &slot->reply);
-        return code;
+        return refuse(slot);
     }
     struct serve_call call = {
         .body = slot->body.data,
@@ -50,17 +53,22 @@ static enum status answer(struct worker *worker, struct slot *slot)
     return slot->route->serve(serve, model, &call, &slot->reply);
 }
 
+// `code` is that of the reply, which is made.
+static void finish(const struct worker_parts *parts, struct slot *slot, enum status code)
+{
+    slot->outcome = code;
+    if (slot_move(slot, SLOT_TAKEN, SLOT_DONE))
+        parts->wake(slot);
+}
+
 static void *run(void *argument)
 {
     struct worker *worker = argument;
     void *item;
     while (queue_take(worker->parts->queue, &item)) {
         struct slot *slot = item;
-        if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN)) {
-            slot->outcome = answer(worker, slot);
-            if (slot_move(slot, SLOT_TAKEN, SLOT_DONE))
-                worker->parts->wake(slot);
-        }
+        if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
+            finish(worker->parts, slot, answer(worker, slot));
         slot_release(worker->parts->slots, slot);
     }
     return NULL;
@@ -98,6 +106,19 @@ enum status worker_start(const struct worker_parts *parts, unsigned count,
     }
     *ret_crew = crew;
     return STATUS_OK;
+}
+
+unsigned worker_refuse(struct worker_crew *crew)
+{
+    unsigned count = 0;
+    void *item;
+    for (; queue_take(crew->parts.queue, &item); count++) {
+        struct slot *slot = item;
+        if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
+            finish(&crew->parts, slot, refuse(slot));
+        slot_release(crew->parts.slots, slot);
+    }
+    return count;
 }
 
 void worker_stop(struct worker_crew *crew)

@@ -24,5 +24,8 @@ struct worker_parts {
 // Starts `count` threads. STATUS_NO_MEMORY, STATUS_IO (a thread could not be made): then none runs.
 MUST_USE enum status worker_start(const struct worker_parts *parts, unsigned count,
                                   struct worker_crew **ret_crew, struct diag *reterr);
+// The queue was closed: what is still in it is answered 503 instead of ranked, so that worker_stop
+// waits for the requests that are being ranked alone. Returns how many.
+unsigned worker_refuse(struct worker_crew *crew);
 // Waits for all; the queue was closed. They answer what is left in it first.
 void worker_stop(struct worker_crew *crew);

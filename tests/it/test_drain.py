@@ -1,5 +1,6 @@
 """SIGTERM under load: no request that was taken fails, readyz says 503, exit code 0."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -104,11 +105,33 @@ class Drain(unittest.TestCase):
             self.assertEqual(daemon.wait(30), 0)
         self.assertIn("drain timeout", daemon.stderr())
 
+    def test_a_queue_that_takes_too_long_is_refused(self):
+        clients = 40
+        body = body_of(300, 136)
+        request = b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        for number, sets in ((signal.SIGTERM, ("drain.timeout_ms=0",)), (signal.SIGINT, ())):
+            with self.subTest(number=number), contextlib.ExitStack() as stack:
+                daemon = self.start("serve.workers=1", "serve.kernels=scalar", *sets,
+                                    hidden="1024,512,256")  # tens of milliseconds a request
+                socks = [stack.enter_context(daemon.raw()) for _ in range(clients)]
+                for sock in socks:
+                    sock.sendall(request)
+                while daemon.metrics()["ctrd_queue_depth"] < clients - 5:
+                    pass
+                daemon.signal(number)
+                replies = [ctrdtest.read_reply(sock.makefile("rb")) for sock in socks]
+                self.assertEqual(daemon.wait(), 0)
+                self.assertEqual({status for status, _, _ in replies}, {200, 503})
+                for status, _, text in replies:
+                    self.assertIn("ranked" if status == 200 else "error", json.loads(text))
+                self.assertIn("drain timeout", daemon.stderr())
+
     def test_int_and_quit_end_at_once(self):
         for number in (signal.SIGINT, signal.SIGQUIT):
             daemon = self.start("drain.delay_ms=3600000")
             self.assertEqual(daemon.request("GET", "/livez")[0], 200)
             self.assertEqual(daemon.stop(number), 0)
+            self.assertIn("signal=" + number.name.removeprefix("SIG"), daemon.stderr())
 
 
 if __name__ == "__main__":
