@@ -13,6 +13,7 @@ enum rng_stream {
     RNG_DROPOUT = 3,
     RNG_TIES = 4,
     RNG_SYNTH = 5,
+    RNG_BIDS = 6,
     RNG_TEST = 99,
 };
 

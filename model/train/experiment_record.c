@@ -1,9 +1,11 @@
 #include "model/train/experiment_record.h"
 
 #include "base/file.h"
+#include "model/train/market.h"
 #include "model/train/quality_rank.h"
 #include "model/train/quality_reliability.h"
 #include "model/train/traindata.h"
+#include "model/train/truth.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,6 +29,7 @@ struct record {
     struct scorer scorer;
     struct traindata data;
     struct scoreset test;
+    double *truth; // (test.docs) or NULL: not known
     struct team *team;
     struct json_value *root;
 };
@@ -56,10 +59,24 @@ static void record_close(struct record *record)
 {
     scorer_fini(&record->scorer);
     scoreset_fini(&record->test);
+    free(record->truth);
     traindata_close(&record->data);
     if (record->team != NULL)
         team_stop(record->team);
     json_value_free(record->root);
+}
+
+// FILE.truth beside the test file, if there is one.
+MUST_USE static enum status record_read_truth(struct record *record, struct diag *reterr)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s.truth", record->experiment->config.train.data_test) < 0)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    enum status code = STATUS_OK;
+    if (file_exists(path))
+        code = truth_read(path, record->test.docs, &record->truth, reterr);
+    free(path);
+    return code;
 }
 
 static void record_part(struct json_value *data, const char *name, const struct scoreset *set)
@@ -96,14 +113,85 @@ MUST_USE static enum status record_data(struct record *record, struct diag *rete
     return STATUS_OK;
 }
 
-MUST_USE static enum status record_quality(struct record *record, const char *key,
-                                           struct scoreset *set, struct diag *reterr)
+MUST_USE static enum status record_quality(struct record *record, struct scoreset *set,
+                                           struct json_value **ret_measures, struct diag *reterr)
 {
     struct quality quality;
     TRY(scoreset_score(set, &record->scorer, record->team, reterr));
     TRY(scoreset_quality(set, &record->scorer.checkpoint.calibrate, &quality, reterr));
-    json_value_set(record->root, key, quality_to_json(&quality));
+    *ret_measures = quality_to_json(&quality);
     return STATUS_OK;
+}
+
+MUST_USE static enum status record_valid(struct record *record, struct diag *reterr)
+{
+    struct json_value *measures;
+    TRY(record_quality(record, &record->data.valid_set, &measures, reterr));
+    json_value_set(record->root, "valid", measures);
+    return STATUS_OK;
+}
+
+// How far p is from the truth.
+MUST_USE static enum status record_truth(const struct record *record, struct json_value *measures,
+                                         struct diag *reterr)
+{
+    const struct scoreset *set = &record->test;
+    double *p = calloc(set->docs + 1, sizeof(*p));
+    struct truth_error error;
+    if (p == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < set->docs; i++)
+        p[i] = calibrate_probability(&record->scorer.checkpoint.calibrate, set->logit[i]);
+    enum status code = truth_measure(p, record->truth, set->docs, &error);
+    free(p);
+    if (code != STATUS_OK)
+        return diag_set(reterr, code, "out of memory");
+    json_value_set_number(measures, "true_error", error.rms);
+    json_value_set_number(measures, "true_bias", error.bias);
+    json_value_set_number(measures, "true_kl", error.kl);
+    return STATUS_OK;
+}
+
+// What the difference costs, per 1000 pages.
+MUST_USE static enum status record_market(const struct record *record, struct json_value *measures,
+                                          struct diag *reterr)
+{
+    const struct scoreset *set = &record->test;
+    const struct market_config config = market_defaults();
+    const double pages = (double)set->lists / 1000;
+    struct market_money money;
+    double *bid = calloc(set->docs + 1, sizeof(*bid));
+    if (bid == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    market_bids(&config, set, bid);
+    enum status code = market_measure(&config, set, &record->scorer.checkpoint.calibrate,
+                                      record->truth, bid, &money, reterr);
+    free(bid);
+    if (code != STATUS_OK)
+        return code;
+    double regret = money.welfare_true - money.welfare;
+    json_value_set_number(measures, "welfare", money.welfare / pages);
+    json_value_set_number(measures, "revenue", money.revenue / pages);
+    json_value_set_number(measures, "regret", regret / pages);
+    json_value_set_number(measures, "overcharge", money.overcharge / pages);
+    json_value_set_number(measures, "regret_percent", 100 * regret / money.welfare_true);
+    json_value_set_number(measures, "revenue_percent", 100 * money.revenue / money.revenue_true);
+    json_value_set_number(measures, "overcharge_percent",
+                          100 * money.overcharge / money.revenue_true);
+    return STATUS_OK;
+}
+
+MUST_USE static enum status record_test(struct record *record, struct diag *reterr)
+{
+    struct json_value *measures;
+    TRY(record_quality(record, &record->test, &measures, reterr));
+    enum status code = STATUS_OK;
+    if (record->truth != NULL)
+        code = record_truth(record, measures, reterr);
+    if (code == STATUS_OK && record->truth != NULL)
+        code = record_market(record, measures, reterr);
+    json_value_set(record->root, "test", measures);
+    return code;
 }
 
 // NDCG@10 of every test list: what a bootstrap over lists draws from.
@@ -138,7 +226,7 @@ MUST_USE static enum status record_reliability(struct record *record, struct dia
                                         .grade = set->grade};
     struct reliability_bin bins[RECORD_BINS];
     size_t count;
-    enum status code = quality_reliability(&input, NULL, RECORD_BINS, bins, &count);
+    enum status code = quality_reliability(&input, record->truth, RECORD_BINS, bins, &count);
     if (code != STATUS_OK)
         return diag_set(reterr, code, "cannot bin the test scores: %s", status_text(code));
     struct json_value *list = json_value_new_list();
@@ -147,7 +235,7 @@ MUST_USE static enum status record_reliability(struct record *record, struct dia
         json_value_push_int(bin, (int64_t)bins[i].docs);
         json_value_push_number(bin, bins[i].sum_p);
         json_value_push_number(bin, bins[i].clicks);
-        json_value_push_number(bin, (double)NAN);
+        json_value_push_number(bin, record->truth != NULL ? bins[i].truth : (double)NAN);
         json_value_push(list, bin);
     }
     json_value_set(record->root, "reliability", list);
@@ -255,9 +343,11 @@ enum status experiment_record_write(const struct experiment *experiment,
         if (code == STATUS_OK)
             code = record_data(&record, reterr);
         if (code == STATUS_OK)
-            code = record_quality(&record, "valid", &record.data.valid_set, reterr);
+            code = record_read_truth(&record, reterr);
         if (code == STATUS_OK)
-            code = record_quality(&record, "test", &record.test, reterr);
+            code = record_valid(&record, reterr);
+        if (code == STATUS_OK)
+            code = record_test(&record, reterr);
         if (code == STATUS_OK)
             code = record_lists(&record, reterr);
         if (code == STATUS_OK)

@@ -1,5 +1,6 @@
 // Ranking, floors and second prices against the reference.
 #include "model/auction.h"
+#include "model/train/market.h"
 #include "tests/support/golden.h"
 
 #include <math.h>
@@ -89,11 +90,59 @@ static void check_auction(const struct golden_case *c)
     check_places(c, places, result.shown);
 }
 
+// A page as the model ranks and prices it, clicked by the truth.
+static void check_market(const struct golden_case *c)
+{
+    size_t n, others, slots;
+    const double *bid = golden_doubles(c, golden_member(c, c->in, "bid"), &n);
+    const double *p = golden_doubles(c, golden_member(c, c->in, "pctr"), &others);
+    const double *truth = golden_doubles(c, golden_member(c, c->in, "pctr_true"), &others);
+    const double *position = golden_doubles(c, golden_member(c, c->in, "position"), &slots);
+    assert_int_equal(others, n);
+    struct market_rules rules = {.auction = {.floor_bid = golden_number(c, c->in, "floor_bid"),
+                                             .floor_ecpm = golden_number(c, c->in, "floor_ecpm"),
+                                             .gamma = golden_number(c, c->in, "gamma"),
+                                             .slots = slots}};
+    memcpy(rules.position, position, slots * sizeof(*position));
+    struct market_scratch scratch = {golden_memory(c, n, sizeof(struct auction_place)),
+                                     golden_memory(c, n, sizeof(double)),
+                                     golden_memory(c, n, sizeof(float))};
+    float *pctr = golden_memory(c, n, sizeof(*pctr));
+    for (size_t i = 0; i < n; i++)
+        pctr[i] = served(p[i]);
+    struct market_money money = market_page(&rules, bid, pctr, truth, n, &scratch);
+
+    const struct {
+        const char *key;
+        double got;
+    } numbers[] = {{"welfare", money.welfare},
+                   {"revenue", money.revenue},
+                   {"welfare_true", money.welfare_true},
+                   {"revenue_true", money.revenue_true},
+                   {"regret", money.welfare_true - money.welfare},
+                   {"overcharge", money.overcharge}};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+        struct golden_want want = golden_want(c, GOLDEN_F64, c->expect, numbers[i].key);
+        golden_is_number(&want, numbers[i].got);
+    }
+    size_t shown = json_value_size(golden_member(c, c->expect, "order"));
+    int64_t *order = golden_memory(c, shown, sizeof(*order));
+    double *price = golden_memory(c, shown, sizeof(*price));
+    for (size_t k = 0; k < shown; k++) {
+        order[k] = scratch.places[k].ad;
+        price[k] = scratch.places[k].price;
+    }
+    struct golden_want want = golden_want(c, GOLDEN_F64, c->expect, "order");
+    golden_is_integers(&want, order, shown);
+    want = golden_want(c, GOLDEN_F64, c->expect, "price");
+    golden_is_doubles(&want, price, shown);
+}
+
 int main(void)
 {
     static const struct golden_op ops[] = {
         {"auction", check_auction, NULL},
-        {"market", NULL, "money of a page under the true click chances: with auction regret"},
+        {"market", check_market, NULL},
     };
     return golden_run("auction.json", ops, sizeof(ops) / sizeof(ops[0]));
 }

@@ -1,0 +1,21 @@
+// True click probabilities beside made data, FILE.truth, and how far a model's are from them
+// (docs/synth.md; spec/algorithm.md 7, 8).
+#pragma once
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+// One decimal a line, each inside (0, 1), exactly `docs` of them: else STATUS_INVALID names
+// file:line. The caller frees. STATUS_NOT_FOUND without a file.
+MUST_USE enum status truth_read(const char *path, size_t docs, double **ret_truth,
+                                struct diag *reterr);
+
+struct truth_error {
+    double rms;  // root of the mean of (p - P)^2
+    double bias; // mean of p - P
+    double kl;   // mean of KL(Bernoulli(P) || Bernoulli(p)), nats: what LogLoss has above its least
+};
+// p (n) inside (0, 1). The same bits for any order of the documents. n >= 1. STATUS_NO_MEMORY.
+MUST_USE enum status truth_measure(const double *p, const double *truth, size_t n,
+                                   struct truth_error *ret_error);
