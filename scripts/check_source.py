@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 FILE_LINES, FUNCTION_LINES = 500, 60
-SOURCE = (".c", ".h", ".cpp", ".def", ".py")
+SOURCE = (".c", ".h", ".cpp", ".def", ".py", ".js", ".css", ".html")
 C_SOURCE = (".c", ".h", ".cpp")
 
 # What a floor may include besides itself; tests see everything.

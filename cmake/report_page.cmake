@@ -1,0 +1,41 @@
+# Writes OUT, the source of model/train/report_page.h, of FOLDER, SCRIPTS and D3. Called by Report.cmake.
+# Texts are put in by string(REPLACE), never by configure_file: scripts hold ${} and @ of their own.
+function(read_all result)
+  set(all "")
+  foreach(file ${ARGN})
+    file(READ ${file} text)
+    string(APPEND all "${text}\n")
+  endforeach()
+  if(all MATCHES "</script")
+    message(FATAL_ERROR "a script of the report would end its own element")
+  endif()
+  set(${result} "${all}" PARENT_SCOPE)
+endfunction()
+
+file(READ ${FOLDER}/page.html page)
+file(READ ${FOLDER}/style.css style)
+file(READ ${FOLDER}/d3-licence.txt licence)
+read_all(d3 ${D3})
+read_all(scripts ${SCRIPTS})
+foreach(part style licence d3 scripts)
+  string(REPLACE "{{${part}}}" "${${part}}" page "${page}")
+endforeach()
+
+set(mark "{{data}}")
+string(FIND "${page}" "${mark}" head_end)
+string(LENGTH "${mark}" mark_length)
+math(EXPR tail_begin "${head_end} + ${mark_length}")
+string(SUBSTRING "${page}" 0 ${head_end} head)
+string(SUBSTRING "${page}" ${tail_begin} -1 tail)
+
+set(source "#include \"model/train/report_page.h\"\n")
+foreach(part head tail)
+  file(WRITE ${OUT}.part "${${part}}")
+  file(READ ${OUT}.part bytes HEX)
+  file(REMOVE ${OUT}.part)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+  string(APPEND source "\nstatic const unsigned char page_${part}[] = {${bytes}};\n"
+    "\nstruct span report_page_${part}(void)\n{\n"
+    "    return (struct span){(const char *)page_${part}, sizeof(page_${part})};\n}\n")
+endforeach()
+file(WRITE ${OUT} "${source}")
