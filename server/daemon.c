@@ -26,6 +26,7 @@ enum {
     // answered.
     DAEMON_QUIET_MS = 50,
     DAEMON_LOOK_MS = 5,
+    DAEMON_SEND_MS = 100,
     DAEMON_SPARE_FILES = 64, // beside connections: listener, signals, epoll, /proc, model files
 };
 
@@ -180,9 +181,24 @@ static size_t in_flight(const struct daemon *daemon)
     return atomic_load_explicit(&daemon->observe.inflight, memory_order_acquire);
 }
 
+// Time is up: refuses the queue, waits for what is being ranked, and leaves the I/O thread a moment
+// to send the replies. What a client has not sent yet is not waited for.
+static void give_up(struct daemon *daemon)
+{
+    size_t left = in_flight(daemon);
+    queue_close(daemon->queue);
+    unsigned refused = worker_refuse(daemon->crew);
+    worker_stop(daemon->crew);
+    daemon->crew = NULL;
+    LOG_EVENT(LOG_WARN, "drain timeout", LOG_I("in_flight", left), LOG_I("refused", refused));
+    uint64_t begun = tick_ns();
+    while (in_flight(daemon) > 0 && tick_ns() - begun < (uint64_t)DAEMON_SEND_MS * 1000000)
+        wait_signal(daemon, DAEMON_LOOK_MS);
+}
+
 // Waits until nothing has been in flight for a moment, or `limit_ms`; INT and QUIT shorten the
-// wait. What is in the queue after that is given up.
-static void finish(const struct daemon *daemon, uint64_t limit_ms)
+// wait.
+static void finish(struct daemon *daemon, uint64_t limit_ms)
 {
     uint64_t begun = tick_ns(), busy = begun;
     while (tick_ns() - begun < limit_ms * 1000000 + (uint64_t)DAEMON_QUIET_MS * 1000000) {
@@ -194,10 +210,7 @@ static void finish(const struct daemon *daemon, uint64_t limit_ms)
         if (signo == SIGINT || signo == SIGQUIT)
             limit_ms = limit_ms < DAEMON_FAST_MS ? limit_ms : DAEMON_FAST_MS;
     }
-    size_t left = in_flight(daemon);
-    queue_close(daemon->queue);
-    unsigned refused = worker_refuse(daemon->crew);
-    LOG_EVENT(LOG_WARN, "drain timeout", LOG_I("in_flight", left), LOG_I("refused", refused));
+    give_up(daemon);
 }
 
 static void run_until_signal(struct daemon *daemon)

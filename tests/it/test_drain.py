@@ -121,6 +121,7 @@ class Drain(unittest.TestCase):
                 daemon.signal(number)
                 replies = [ctrdtest.read_reply(sock.makefile("rb")) for sock in socks]
                 self.assertEqual(daemon.wait(), 0)
+                self.assertNotIn(None, replies)
                 self.assertEqual({status for status, _, _ in replies}, {200, 503})
                 for status, _, text in replies:
                     self.assertIn("ranked" if status == 200 else "error", json.loads(text))
