@@ -26,7 +26,7 @@ static const struct claim claims[] = {
     {"network.json", "test_network.c", NULL},
     {"context.json", "test_context.c", NULL},
     {"train.json", "test_train.c", NULL},
-    {"optimum.json", NULL, "compares all distillation losses: with the issue that adds them"},
+    {"optimum.json", "test_optimum.c", NULL},
     {"calibrate.json", "test_calibrate.c", NULL},
     {"din.json", NULL, "embeddings and DIN: with the issue that adds id features"},
 };
