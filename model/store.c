@@ -215,8 +215,10 @@ static MUST_USE enum status load_version(int root, const char *modeldir, uint64_
         code = load_student(&bytes, path, kernels, ret_scorer, reterr);
     file_free(&bytes);
     // The entry alone would not tell which folder.
-    if (code != STATUS_OK && reterr != NULL)
-        snprintf(reterr->file, sizeof reterr->file, "%s", path);
+    if (code != STATUS_OK && reterr != NULL) {
+        reterr->file[0] = '\0';
+        diag_in_file(reterr, path);
+    }
     free(path);
     return code;
 }

@@ -22,8 +22,7 @@ enum {
     // For the request line and headers; reading goes through the same pool.
     HTTP_POOL_BYTES = 64 << 10,
     // A chunked body over the limit is read and forgotten up to this many times the limit, so that
-    // its
-    // client can be told; what goes on beyond is cut off.
+    // its client can be told; what goes on beyond is cut off.
     HTTP_DISCARD_FACTOR = 4,
 };
 
@@ -38,11 +37,11 @@ struct http {
 // An answer that the connection shall not outlive.
 enum http_after { HTTP_KEEP, HTTP_CLOSE };
 
-// What `MHD_queue_response` needs, of a body that stays where it is or is copied.
-static enum MHD_Result send_body(struct http *http, struct MHD_Connection *connection,
-                                 const struct route *route, enum status code,
-                                 const struct buf *body, enum MHD_ResponseMemoryMode memory,
-                                 enum http_after after)
+// Queues the response, of a body that stays where it is or is copied.
+static enum MHD_Result send_whole(struct http *http, struct MHD_Connection *connection,
+                                  const struct route *route, enum status code,
+                                  const struct buf *body, enum MHD_ResponseMemoryMode memory,
+                                  enum http_after after)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(body->size, body->data, memory);
     if (response == NULL)
@@ -63,6 +62,20 @@ static enum MHD_Result send_body(struct http *http, struct MHD_Connection *conne
     if (result == MHD_YES)
         server_metrics_answered(http->parts.shard, route, http_status);
     return result;
+}
+
+// A body that there was no memory for is nowhere sent in part.
+static enum MHD_Result send_body(struct http *http, struct MHD_Connection *connection,
+                                 const struct route *route, enum status code,
+                                 const struct buf *body, enum MHD_ResponseMemoryMode memory,
+                                 enum http_after after)
+{
+    if (buf_status(body) == STATUS_OK)
+        return send_whole(http, connection, route, code, body, memory, after);
+    char words[] = "{\"error\":\"out of memory\"}";
+    const struct buf prepared = {.data = words, .size = sizeof(words) - 1};
+    return send_whole(http, connection, route, STATUS_NO_MEMORY, &prepared, MHD_RESPMEM_MUST_COPY,
+                      after);
 }
 
 // Before the end of the request or after a body that was too much: the connection ends with it.
@@ -168,8 +181,10 @@ static enum MHD_Result take_body(struct http *http, struct slot *slot, const cha
     size_t limit = http->parts.max_body_bytes;
     if (slot->discarded > 0 || *size > limit - slot->body.size) {
         slot->discarded += *size;
-        if (slot->discarded / HTTP_DISCARD_FACTOR > limit)
+        if (slot->discarded / HTTP_DISCARD_FACTOR > limit) {
+            server_metrics_shed(http->parts.shard, SERVER_METRICS_BODY_TOO_LARGE);
             return MHD_NO;
+        }
     } else {
         buf_append(&slot->body, data, *size);
     }

@@ -13,8 +13,8 @@ static void log_refusals(const struct store_refusals *refusals)
 {
     char text[1024];
     for (size_t i = 0; i < refusals->count; i++)
-        LOG_EVENT(LOG_ERROR, "model version refused", LOG_I("version", refusals->items[i].version),
-                  LOG_S("reason", diag_format(&refusals->items[i].why, text, sizeof(text))));
+        LOG_EACH(LOG_ERROR, "model version refused", LOG_I("version", refusals->items[i].version),
+                 LOG_S("reason", diag_format(&refusals->items[i].why, text, sizeof(text))));
 }
 
 static enum status make_layout(struct registry_model *model)

@@ -230,7 +230,10 @@ static enum status encode(struct run *run)
         .timing_ns = run->request.timing ? run->stage_ns : NULL,
     };
     rank_encode(&reply, run->reply);
-    return buf_status(run->reply) == STATUS_OK ? STATUS_OK : out_of_memory(run);
+    if (buf_status(run->reply) == STATUS_OK)
+        return STATUS_OK;
+    // Not the client's fault: the buffer's ceiling is above every reply (serve_max_reply_bytes).
+    return diag_set(&run->diag, STATUS_NO_MEMORY, "no memory for the reply");
 }
 
 // The life of a request, from top to bottom.

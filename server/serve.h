@@ -44,6 +44,6 @@ size_t serve_max_reply_bytes(const struct serve_limits *limits);
 
 // Appends the reply of POST /v1/rank, or the JSON of the error, to `reply` (empty before). The code
 // gives the HTTP status. STATUS_INVALID, STATUS_NOT_FOUND (another model), STATUS_TOO_LARGE,
-// STATUS_DEADLINE, STATUS_NOT_FINITE.
+// STATUS_DEADLINE, STATUS_NOT_FINITE, STATUS_NO_MEMORY.
 enum status serve_rank(struct serve *serve, const struct registry_model *model,
                        const struct serve_call *call, struct buf *reply);

@@ -103,12 +103,15 @@ class Http(ctrdtest.DaemonTest):
         self.fault(self.post(b"Transfer-Encoding: chunked\r\n", data), 413)
 
     def test_chunks_without_end_are_cut_off(self):
+        shed = 'ctrd_shed_total{reason="body_too_large"}'
+        before = self.daemon.metrics()[shed]
         with self.daemon.raw() as sock:
             sock.sendall(b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
             piece = b"1000\r\n" + b" " * 4096 + b"\r\n"
             with self.assertRaises(ConnectionError):
                 for _ in range(100_000):
                     sock.sendall(piece)
+        self.assertEqual(self.daemon.metrics()[shed], before + 1)
 
     def test_methods_and_paths(self):
         for method, path, status, allow in (

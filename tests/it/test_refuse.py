@@ -70,6 +70,18 @@ class Refuse(unittest.TestCase):
         self.assertEqual(code, 78, stderr)
         self.assertIn("demo", stderr)
 
+    def test_every_refused_version_is_named(self):
+        # More than a second lets equal log lines pass.
+        versions = range(1, 16)
+        for version in versions:
+            os.makedirs(os.path.join(self.models, str(version)))
+            with open(os.path.join(self.models, str(version), "student.safetensors"), "wb") as file:
+                file.write(b"nothing")
+        code, stderr = run_to_end(self.models)
+        self.assertEqual(code, 78, stderr)
+        for version in versions:
+            self.assertIn(os.path.join("demo", str(version), "student.safetensors"), stderr)
+
     def test_the_newest_valid_version_serves(self):
         make_model(self.models, version=2, seed=2)
         make_model(self.models, version=9, seed=9)

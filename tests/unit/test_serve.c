@@ -255,6 +255,20 @@ static void test_faults_are_told_with_their_place(void **state)
     assert_int_equal(ask(bench, three), STATUS_OK);
 }
 
+// The ceiling of the buffer is above every reply, so a buffer that fails had no memory: the client
+// is not told that its request was too large.
+static void test_a_reply_without_memory_is_no_fault_of_the_client(void **state)
+{
+    struct bench *bench = *state;
+    size_t limit = bench->reply.limit;
+    bench->reply.limit = 100;
+    buf_fini(&bench->reply);
+    assert_int_equal(ask(bench, three), STATUS_NO_MEMORY);
+    assert_string_equal(bench->reply.data, "{\"error\":\"out of memory\"}");
+    bench->reply.limit = limit;
+    assert_int_equal(ask(bench, three), STATUS_OK);
+}
+
 static double shed(const struct bench *bench, enum server_metrics_shed reason)
 {
     return metric_sum(bench->metrics.set, SERVER_METRICS_SHED, reason);
@@ -320,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_floors_hide_and_bound),
         cmocka_unit_test(test_slots_cut_after_ranking),
         cmocka_unit_test(test_faults_are_told_with_their_place),
+        cmocka_unit_test(test_a_reply_without_memory_is_no_fault_of_the_client),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_the_largest_request_fits),
         cmocka_unit_test(test_equal_bodies_give_equal_replies),

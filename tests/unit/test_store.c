@@ -155,6 +155,28 @@ static void test_newest_valid_serves(void **state)
     store_refusals_fini(&refusals);
 }
 
+// Of a path that is too long for a diag the end is told: which version of which model.
+static void test_reason_names_the_file_in_a_deep_folder(void **state)
+{
+    const struct scratch *scratch = *state;
+    char folder[512], piece[101];
+    memset(piece, 'd', 100);
+    piece[100] = '\0';
+    int used = snprintf(folder, sizeof folder, "%s", scratch->folder);
+    for (int i = 0; i < 3; i++) {
+        used += snprintf(folder + used, sizeof folder - (size_t)used, "/%s", piece);
+        assert_int_equal(mkdir(folder, 0777), 0);
+    }
+    const struct kernels *kernels;
+    struct scorer scorer;
+    struct diag diag = {0};
+    assert_int_equal(kernels_choose("scalar", &kernels, NULL), STATUS_OK);
+    assert_int_not_equal(store_load(folder, 7, kernels, &scorer, &diag), STATUS_OK);
+    static const char end[] = "/7/student.safetensors";
+    assert_true(strlen(diag.file) > sizeof end);
+    assert_string_equal(diag.file + strlen(diag.file) - strlen(end), end);
+}
+
 static void test_links_do_not_lead_out(void **state)
 {
     char modeldir[128], student[128], path[256];
@@ -287,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_version_numbers),
         cmocka_unit_test(test_lists_by_number),
         cmocka_unit_test(test_newest_valid_serves),
+        cmocka_unit_test(test_reason_names_the_file_in_a_deep_folder),
         cmocka_unit_test(test_links_do_not_lead_out),
         cmocka_unit_test(test_publish),
         cmocka_unit_test(test_publishers_race),
