@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "model/train/export.h"
+#include "model/train/lineage.h"
 #include "model/train/listrows.h"
 
 #include <stdio.h>
@@ -83,11 +84,14 @@ static char *epochs_lineage(const struct epochs *epochs, const struct epochs_mod
                             uint32_t epoch, const struct quality *quality)
 {
     const struct trainer_task *task = epochs->task;
-    char hash[17];
-    snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)task->data_hash);
+    const struct dataset *valid = task->valid->dataset;
+    char text_of[LINEAGE_HASH_TEXT];
     struct json_value *root = json_value_new_map();
     struct json_value *data = json_value_new_map();
-    json_value_set_text(data, "hash", hash);
+    json_value_set_text(data, "hash", lineage_hash(task->data_hash, text_of));
+    json_value_set_text(data, "train", lineage_hash(task->train->content_hash, text_of));
+    if (valid != task->train)
+        json_value_set_text(data, "valid", lineage_hash(valid->content_hash, text_of));
     json_value_set_int(data, "columns", (int64_t)task->train->columns);
     json_value_set_int(data, "lists", (int64_t)task->list_count);
     json_value_set(root, "data", data);

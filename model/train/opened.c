@@ -53,12 +53,19 @@ enum status opened_open(const struct command *command, const struct command_line
                         const char *model, struct opened *ret_opened, struct diag *reterr)
 {
     const char *path = command_value(command, line, "data");
+    if (path == NULL)
+        return diag_set(reterr, STATUS_USAGE, "--data FILE is missing: what to score");
+    return opened_open_file(command, line, model, path, ret_opened, reterr);
+}
+
+enum status opened_open_file(const struct command *command, const struct command_line *line,
+                             const char *model, const char *path, struct opened *ret_opened,
+                             struct diag *reterr)
+{
     const char *set = command_value(command, line, "kernels");
     const struct kernels *kernels;
     struct opened opened = {0};
     uint64_t skip_bad;
-    if (path == NULL)
-        return diag_set(reterr, STATUS_USAGE, "--data FILE is missing: what to score");
     TRY(command_u64(command, line, "skip-bad", 0, 0, UINT32_MAX, &skip_bad, reterr));
     TRY(kernels_choose(set == NULL ? "auto" : set, &kernels, reterr));
     TRY(scorer_load(model, kernels, &opened.scorer, reterr));

@@ -24,4 +24,9 @@ struct opened {
 // held.
 MUST_USE enum status opened_open(const struct command *command, const struct command_line *line,
                                  const char *model, struct opened *ret_opened, struct diag *reterr);
+// The same with the data of `path`.
+MUST_USE enum status opened_open_file(const struct command *command,
+                                      const struct command_line *line, const char *model,
+                                      const char *path, struct opened *ret_opened,
+                                      struct diag *reterr);
 void opened_close(struct opened *opened);

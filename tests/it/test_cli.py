@@ -7,7 +7,7 @@ import subprocess
 import ctrtest
 from ctrtest import CTR, Folder, run, synth
 
-COMMANDS = ("train", "evaluate", "score", "inspect", "publish", "synth")
+COMMANDS = ("train", "evaluate", "score", "calibrate", "inspect", "publish", "synth")
 
 
 class Help(Folder):
