@@ -14,6 +14,7 @@ enum rng_stream {
     RNG_TIES = 4,
     RNG_SYNTH = 5,
     RNG_BIDS = 6,
+    RNG_BOOTSTRAP = 7,
     RNG_TEST = 99,
 };
 
