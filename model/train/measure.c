@@ -36,12 +36,12 @@ static void measure_counts(const struct measure_table *table, FILE *out)
 
 void measure_print(const struct measure_table *table, FILE *out)
 {
-    double values[MEASURE_MAX][16];
+    double values[MEASURE_MAX][QUALITY_VALUES];
     const char *const *names = NULL;
     size_t rows = 0;
     fprintf(out, "%-20s", "");
     for (size_t i = 0; i < table->count; i++) {
-        fprintf(out, "%*s", MEASURE_WIDTH, table->columns[i].name);
+        fprintf(out, " %*s", MEASURE_WIDTH - 1, table->columns[i].name); // a path may be wider
         rows = quality_values(&table->columns[i].quality, &names, values[i]);
     }
     fputc('\n', out);

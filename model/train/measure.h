@@ -1,4 +1,4 @@
-// Measures side by side, for people (a table) and for programs (JSON).
+// Measures of several models side by side, and their table for people.
 #pragma once
 
 #include "model/train/scoreset.h"
