@@ -1,18 +1,126 @@
+#include "base/file.h"
+#include "base/num.h"
 #include "model/train/commands.h"
 #include "model/train/measure.h"
+#include "model/train/numberfile.h"
 #include "model/train/opened.h"
+#include "model/train/truth.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct command_option cmd_evaluate_options[] = {
-    OPENED_OPTIONS, {"json", NULL, "one JSON object instead of a table"}, {0}};
+    OPENED_OPTIONS,
+    {"json", NULL, "one JSON object instead of a table"},
+    {"auction", NULL, "also what the probabilities cost in auctions clicked by the truth"},
+    {"truth", "FILE", "true click probabilities, one a line (the data's name with .truth)"},
+    {"bids", "FILE", "bids, one a line (drawn log-normal with median 1)"},
+    {"bid-seed", "N", "seed of drawn bids (1)"},
+    {"slots", "N", "ads shown on a page, 1 to 64 (5)"},
+    {"gamma", "X", "rank by bid * pctr^X (1)"},
+    {"floor-bid", "X", "least bid (0)"},
+    {"floor-ecpm", "X", "least eCPM (0)"},
+    {0}};
+
+// The auction that is asked about.
+struct cmd_evaluate_market {
+    bool wanted;
+    struct market_config config;
+    const char *truth, *bids; // paths or NULL
+};
+
+MUST_USE static enum status cmd_evaluate_number(const struct command *command,
+                                                const struct command_line *line, const char *name,
+                                                double *value, struct diag *reterr)
+{
+    const char *text = command_value(command, line, name);
+    double number = *value;
+    if (text != NULL && (num_parse_double(span_of(text), &number) != STATUS_OK || !(number >= 0)))
+        return diag_set(reterr, STATUS_USAGE, "--%s: expected a number of at least 0, got '%s'",
+                        name, text);
+    *value = number;
+    return STATUS_OK;
+}
+
+MUST_USE static enum status cmd_evaluate_market(const struct command *command,
+                                                const struct command_line *line,
+                                                struct cmd_evaluate_market *ret_market,
+                                                struct diag *reterr)
+{
+    struct market_config config = market_defaults();
+    uint64_t slots;
+    TRY(command_u64(command, line, "slots", config.slots, 1, MARKET_MAX_SLOTS, &slots, reterr));
+    TRY(command_u64(command, line, "bid-seed", config.bid_seed, 0, UINT64_MAX, &config.bid_seed,
+                    reterr));
+    TRY(cmd_evaluate_number(command, line, "gamma", &config.gamma, reterr));
+    TRY(cmd_evaluate_number(command, line, "floor-bid", &config.floor_bid, reterr));
+    TRY(cmd_evaluate_number(command, line, "floor-ecpm", &config.floor_ecpm, reterr));
+    config.slots = (size_t)slots;
+    *ret_market = (struct cmd_evaluate_market){
+        .wanted = command_value(command, line, "auction") != NULL,
+        .config = config,
+        .truth = command_value(command, line, "truth"),
+        .bids = command_value(command, line, "bids"),
+    };
+    if (ret_market->wanted)
+        return STATUS_OK;
+    static const char *const needs[] = {"truth", "bids",      "bid-seed",  "slots",
+                                        "gamma", "floor-bid", "floor-ecpm"};
+    for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
+        if (command_value(command, line, needs[i]) != NULL)
+            return diag_set(reterr, STATUS_USAGE, "--%s is of use with --auction only", needs[i]);
+    return STATUS_OK;
+}
+
+// FILE.truth, or the file that was named.
+MUST_USE static enum status cmd_evaluate_truth(const struct cmd_evaluate_market *market,
+                                               const char *data, size_t docs, double **ret_truth,
+                                               struct diag *reterr)
+{
+    char *beside = NULL;
+    if (market->truth != NULL)
+        return truth_read(market->truth, docs, ret_truth, reterr);
+    if (asprintf(&beside, "%s.truth", data) < 0)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    enum status code =
+        file_exists(beside)
+            ? truth_read(beside, docs, ret_truth, reterr)
+            : diag_set(reterr, STATUS_USAGE,
+                       "--auction needs the true click probabilities: there is no %s; name them "
+                       "with --truth FILE",
+                       beside);
+    free(beside);
+    return code;
+}
+
+// Adds what the last column's probabilities are worth.
+MUST_USE static enum status cmd_evaluate_auction(const struct cmd_evaluate_market *market,
+                                                 const char *data, const struct opened *opened,
+                                                 struct measure_table *table, struct diag *reterr)
+{
+    const struct numberfile_rule rule = {0, 1e300, "a bid of at least 0"};
+    const size_t docs = opened->set.docs;
+    double *truth = NULL, *bids = NULL;
+    struct worth worth;
+    enum status code = cmd_evaluate_truth(market, data, docs, &truth, reterr);
+    if (code == STATUS_OK && market->bids != NULL)
+        code = numberfile_read(market->bids, docs, &rule, &bids, reterr);
+    if (code == STATUS_OK)
+        code = worth_measure(&market->config, &opened->set, &opened->scorer.checkpoint.calibrate,
+                             truth, bids, &worth, reterr);
+    if (code == STATUS_OK)
+        measure_add_worth(table, &worth);
+    free(truth);
+    free(bids);
+    return code;
+}
 
 MUST_USE static enum status cmd_evaluate_json(const struct measure_table *table)
 {
     struct json_value *root = json_value_new_map();
     for (size_t i = 0; i < table->count; i++)
-        json_value_set(root, table->columns[i].name, quality_to_json(&table->columns[i].quality));
+        json_value_set(root, table->columns[i].name, measure_to_json(table, i));
     struct buf text;
     buf_init(&text, 1 << 20);
     enum status code = json_value_write(root, 2, &text);
@@ -31,11 +139,16 @@ static enum status cmd_evaluate_run(const struct command *command, int argc, cha
     TRY(command_parse(command, argc, argv, &line, reterr));
     if (line.help)
         return STATUS_OK;
+    struct cmd_evaluate_market market;
+    TRY(cmd_evaluate_market(command, &line, &market, reterr));
     for (size_t i = 0; i < line.operand_count; i++) {
         struct opened opened;
         TRY(opened_open(command, &line, line.operands[i], &opened, reterr));
         enum status code =
             measure_add(&table, line.operands[i], &opened.set, &opened.scorer, opened.team, reterr);
+        if (code == STATUS_OK && market.wanted)
+            code = cmd_evaluate_auction(&market, command_value(command, &line, "data"), &opened,
+                                        &table, reterr);
         opened_close(&opened);
         if (code != STATUS_OK)
             return code;
@@ -54,8 +167,10 @@ const struct command cmd_evaluate = {
     MEASURE_MAX,
     cmd_evaluate_options,
     "Example:\n"
-    "  ctr evaluate run/teacher.safetensors run/student.safetensors --data test.txt\n\n"
+    "  ctr evaluate run/teacher.safetensors run/student.safetensors --data test.txt\n"
+    "  ctr evaluate run/student.safetensors --data test.txt --auction --slots 3\n\n"
     "Ranking (NDCG@10 on grades, AUC, GAUC) compares raw logits; calibration (LogLoss, ECE,\n"
     "PCOC, Brier, normalised entropy, slope and intercept) uses the calibrated probability\n"
-    "of a click, grade > 0. docs/measures.md explains each.\n",
+    "of a click, grade > 0. docs/measures.md explains each. --auction ranks and prices every\n"
+    "list as a page of ads and clicks it by the truth: docs/auction.md.\n",
     cmd_evaluate_run};

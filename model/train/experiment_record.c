@@ -1,11 +1,11 @@
 #include "model/train/experiment_record.h"
 
 #include "base/file.h"
-#include "model/train/market.h"
 #include "model/train/quality_rank.h"
 #include "model/train/quality_reliability.h"
 #include "model/train/traindata.h"
 #include "model/train/truth.h"
+#include "model/train/worth.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -131,65 +131,19 @@ MUST_USE static enum status record_valid(struct record *record, struct diag *ret
     return STATUS_OK;
 }
 
-// How far p is from the truth.
-MUST_USE static enum status record_truth(const struct record *record, struct json_value *measures,
-                                         struct diag *reterr)
-{
-    const struct scoreset *set = &record->test;
-    double *p = calloc(set->docs + 1, sizeof(*p));
-    struct truth_error error;
-    if (p == NULL)
-        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < set->docs; i++)
-        p[i] = calibrate_probability(&record->scorer.checkpoint.calibrate, set->logit[i]);
-    enum status code = truth_measure(p, record->truth, set->docs, &error);
-    free(p);
-    if (code != STATUS_OK)
-        return diag_set(reterr, code, "out of memory");
-    json_value_set_number(measures, "true_error", error.rms);
-    json_value_set_number(measures, "true_bias", error.bias);
-    json_value_set_number(measures, "true_kl", error.kl);
-    return STATUS_OK;
-}
-
-// What the difference costs, per 1000 pages.
-MUST_USE static enum status record_market(const struct record *record, struct json_value *measures,
-                                          struct diag *reterr)
-{
-    const struct scoreset *set = &record->test;
-    const struct market_config config = market_defaults();
-    const double pages = (double)set->lists / 1000;
-    struct market_money money;
-    double *bid = calloc(set->docs + 1, sizeof(*bid));
-    if (bid == NULL)
-        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    market_bids(&config, set, bid);
-    enum status code = market_measure(&config, set, &record->scorer.checkpoint.calibrate,
-                                      record->truth, bid, &money, reterr);
-    free(bid);
-    if (code != STATUS_OK)
-        return code;
-    double regret = money.welfare_true - money.welfare;
-    json_value_set_number(measures, "welfare", money.welfare / pages);
-    json_value_set_number(measures, "revenue", money.revenue / pages);
-    json_value_set_number(measures, "regret", regret / pages);
-    json_value_set_number(measures, "overcharge", money.overcharge / pages);
-    json_value_set_number(measures, "regret_percent", 100 * regret / money.welfare_true);
-    json_value_set_number(measures, "revenue_percent", 100 * money.revenue / money.revenue_true);
-    json_value_set_number(measures, "overcharge_percent",
-                          100 * money.overcharge / money.revenue_true);
-    return STATUS_OK;
-}
-
 MUST_USE static enum status record_test(struct record *record, struct diag *reterr)
 {
+    const struct market_config market = market_defaults();
     struct json_value *measures;
+    struct worth worth;
     TRY(record_quality(record, &record->test, &measures, reterr));
     enum status code = STATUS_OK;
-    if (record->truth != NULL)
-        code = record_truth(record, measures, reterr);
-    if (code == STATUS_OK && record->truth != NULL)
-        code = record_market(record, measures, reterr);
+    if (record->truth != NULL) {
+        code = worth_measure(&market, &record->test, &record->scorer.checkpoint.calibrate,
+                             record->truth, NULL, &worth, reterr);
+        if (code == STATUS_OK)
+            worth_set(&worth, measures);
+    }
     json_value_set(record->root, "test", measures);
     return code;
 }

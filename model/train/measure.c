@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <math.h>
 
-enum { MEASURE_WIDTH = 16 };
+enum { MEASURE_WIDTH = 16, MEASURE_ROWS = 16 };
+_Static_assert((int)QUALITY_VALUES <= (int)MEASURE_ROWS && (int)WORTH_VALUES <= (int)MEASURE_ROWS,
+               "a table has room for all measures");
 
 enum status measure_add(struct measure_table *table, const char *name, struct scoreset *set,
                         const struct scorer *scorer, struct team *team, struct diag *reterr)
@@ -14,6 +16,7 @@ enum status measure_add(struct measure_table *table, const char *name, struct sc
     TRY(scoreset_quality(set, &scorer->checkpoint.calibrate, &quality, reterr));
     table->columns[table->count].name = name;
     table->columns[table->count].quality = quality;
+    table->columns[table->count].has_worth = false;
     table->count++;
     return STATUS_OK;
 }
@@ -34,18 +37,25 @@ static void measure_counts(const struct measure_table *table, FILE *out)
     }
 }
 
-void measure_print(const struct measure_table *table, FILE *out)
+void measure_add_worth(struct measure_table *table, const struct worth *worth)
 {
-    double values[MEASURE_MAX][QUALITY_VALUES];
-    const char *const *names = NULL;
-    size_t rows = 0;
-    fprintf(out, "%-20s", "");
-    for (size_t i = 0; i < table->count; i++) {
-        fprintf(out, " %*s", MEASURE_WIDTH - 1, table->columns[i].name); // a path may be wider
-        rows = quality_values(&table->columns[i].quality, &names, values[i]);
-    }
-    fputc('\n', out);
-    measure_counts(table, out);
+    assert(table->count > 0);
+    table->columns[table->count - 1].worth = *worth;
+    table->columns[table->count - 1].has_worth = true;
+}
+
+struct json_value *measure_to_json(const struct measure_table *table, size_t column)
+{
+    struct json_value *measures = quality_to_json(&table->columns[column].quality);
+    if (table->columns[column].has_worth)
+        worth_set(&table->columns[column].worth, measures);
+    return measures;
+}
+
+// values[i][row] is of column i; NaN: undefined.
+static void measure_rows(const struct measure_table *table, const char *const *names, size_t rows,
+                         double values[][MEASURE_ROWS], FILE *out)
+{
     for (size_t row = 0; row < rows; row++) {
         fprintf(out, "%-20s", names[row]);
         for (size_t i = 0; i < table->count; i++) {
@@ -56,4 +66,28 @@ void measure_print(const struct measure_table *table, FILE *out)
         }
         fputc('\n', out);
     }
+}
+
+void measure_print(const struct measure_table *table, FILE *out)
+{
+    double values[MEASURE_MAX][MEASURE_ROWS];
+    const char *const *names = NULL;
+    size_t rows = 0;
+    bool worth = false;
+    fprintf(out, "%-20s", "");
+    for (size_t i = 0; i < table->count; i++) {
+        fprintf(out, " %*s", MEASURE_WIDTH - 1, table->columns[i].name); // a path may be wider
+        rows = quality_values(&table->columns[i].quality, &names, values[i]);
+        worth = worth || table->columns[i].has_worth;
+    }
+    fputc('\n', out);
+    measure_counts(table, out);
+    measure_rows(table, names, rows, values, out);
+    for (size_t i = 0; worth && i < table->count; i++) {
+        rows = worth_values(&table->columns[i].worth, &names, values[i]);
+        for (size_t row = 0; !table->columns[i].has_worth && row < rows; row++)
+            values[i][row] = (double)NAN;
+    }
+    if (worth)
+        measure_rows(table, names, rows, values, out);
 }

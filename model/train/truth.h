@@ -1,13 +1,12 @@
-// True click probabilities beside made data, FILE.truth, and how far a model's are from them
-// (docs/synth.md; spec/algorithm.md 7, 8).
+// How far a model's probabilities are from the true ones, where those are known: FILE.truth beside
+// made data (docs/synth.md; spec/algorithm.md 7, 8).
 #pragma once
 
 #include "base/status.h"
 
 #include <stddef.h>
 
-// One decimal a line, each inside (0, 1), exactly `docs` of them: else STATUS_INVALID names
-// file:line. The caller frees. STATUS_NOT_FOUND without a file.
+// A probability inside (0, 1) a line, `docs` of them. As numberfile_read.
 MUST_USE enum status truth_read(const char *path, size_t docs, double **ret_truth,
                                 struct diag *reterr);
 

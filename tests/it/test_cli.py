@@ -1,5 +1,6 @@
 """The command line of `ctr`: help with examples, exit codes, messages that name the place."""
 import json
+import math
 import pathlib
 import struct
 import subprocess
@@ -7,13 +8,12 @@ import subprocess
 import ctrtest
 from ctrtest import CTR, Folder, run, synth
 
-COMMANDS = ("train", "evaluate", "score", "calibrate", "inspect", "publish", "synth")
-
-
 class Help(Folder):
     def test_every_command_has_help_with_an_example(self):
         listed, _ = run("--help")
-        for name in COMMANDS:
+        commands = [line.split()[0] for line in listed.split("Commands:\n")[1].split("\n\n")[0].splitlines()]
+        self.assertGreaterEqual(len(commands), 8)
+        for name in commands:
             out, err = run(name, "--help")
             self.assertIn(f"  ctr {name} ", out)
             self.assertIn("Example:", out)
@@ -111,7 +111,6 @@ class Evaluate(Folder):
 
     def test_measures_of_a_score_file_by_hand(self):
         """LogLoss, PCOC and Brier from the scores that `ctr score` writes."""
-        import math
         synth(self.path / "data")
         run("train", self.config("data: {train: data/train.txt}\nmethod: base\ntrain: {epochs: 2}\n"
                                  "network: {hidden: [4]}\n"), "--out", self.path / "run")
@@ -124,6 +123,84 @@ class Evaluate(Folder):
         found = json.loads(run("evaluate", model, "--data", data, "--json")[0])[str(model)]
         for name, value in want.items():
             self.assertAlmostEqual(found[name], value, places=9)
+
+
+class Auction(Folder):
+    """`ctr evaluate --auction` against the auction written again here, in Python, on the answered pCTR."""
+    SLOTS = 3
+
+    def setUp(self):
+        super().setUp()
+        self.data = synth(self.path / "data") / "test.txt"
+        run("train", self.config("data: {train: data/train.txt}\nmethod: base\ntrain: {epochs: 2}\n"
+                                 "network: {hidden: [4]}\n"), "--out", self.path / "run")
+        self.model = self.path / "run/student.safetensors"
+
+    def shown(self, p, bid):
+        """[(ad, price)] by eCPM, second prices, no floors."""
+        order = sorted(range(len(p)), key=lambda i: (-p[i] * bid[i], -p[i], i))
+        return [(ad, bid[order[k + 1]] * p[order[k + 1]] / p[ad] if k + 1 < len(order) else 0)
+                for k, ad in enumerate(order[:self.SLOTS])]
+
+    def pages(self, bids):
+        rows = ctrtest.scores(self.path / "s.tsv")
+        truth = [float(line) for line in self.data.with_suffix(".txt.truth").read_text().split()]
+        pages = {}
+        for row, real, bid in zip(rows, truth, bids):
+            pages.setdefault(row[0], []).append((struct.unpack("<f", ctrtest.bits(row[3]))[0], real, bid))
+        return pages.values()
+
+    def test_money_by_hand(self):
+        run("score", self.model, "--data", self.data, "--out", self.path / "s.tsv")
+        bids = [1 + 0.37 * (i * i % 7) for i in range(len(self.data.read_text().splitlines()))]
+        (self.path / "bids").write_text("".join(f"{bid}\n" for bid in bids))
+        welfare = revenue = best = best_revenue = overcharge = 0
+        for page in self.pages(bids):
+            p, real, bid = zip(*page)
+            real32 = [struct.unpack("<f", struct.pack("<f", x))[0] for x in real]
+            true_prices = dict(self.shown(real32, bid))
+            for k, (ad, price) in enumerate(self.shown(real32, bid)):
+                chance = real[ad] / math.log2(k + 2)
+                best, best_revenue = best + chance * bid[ad], best_revenue + chance * price
+            for k, (ad, price) in enumerate(self.shown(p, bid)):
+                chance = real[ad] / math.log2(k + 2)
+                welfare, revenue = welfare + chance * bid[ad], revenue + chance * price
+                overcharge += chance * (price - true_prices[ad]) if ad in true_prices else 0
+        out, _ = run("evaluate", self.model, "--data", self.data, "--auction", "--slots", self.SLOTS,
+                     "--bids", self.path / "bids", "--json")
+        found, thousands = json.loads(out)[str(self.model)], len(self.pages(bids)) / 1000
+        for name, want in {"welfare": welfare / thousands, "revenue": revenue / thousands,
+                           "regret": (best - welfare) / thousands, "overcharge": overcharge / thousands,
+                           "regret_percent": 100 * (best - welfare) / best,
+                           "revenue_percent": 100 * revenue / best_revenue,
+                           "overcharge_percent": 100 * overcharge / best_revenue}.items():
+            self.assertAlmostEqual(found[name], want, delta=1e-9 * max(1, abs(want)), msg=name)
+
+    def test_errors_of_the_truth(self):
+        run("score", self.model, "--data", self.data, "--out", self.path / "s.tsv")
+        rows = list(zip(ctrtest.scores(self.path / "s.tsv"), self.data.with_suffix(".txt.truth").read_text().split()))
+        apart = [1 / (1 + math.exp(-struct.unpack("<f", ctrtest.bits(row[2]))[0])) - float(real) for row, real in rows]
+        out, _ = run("evaluate", self.model, "--data", self.data, "--auction", "--json")
+        found = json.loads(out)[str(self.model)]
+        self.assertAlmostEqual(found["true_bias"], sum(apart) / len(apart), places=9)
+        self.assertAlmostEqual(found["true_error"], math.sqrt(sum(x * x for x in apart) / len(apart)), places=9)
+        table, _ = run("evaluate", self.model, "--data", self.data, "--auction")
+        self.assertIn("regret_percent", table)
+        self.assertNotIn("regret", run("evaluate", self.model, "--data", self.data)[0])
+
+    def test_bad_input_is_refused_by_name(self):
+        bare = self.path / "bare.txt"
+        bare.write_text(self.data.read_text())
+        lines = len(bare.read_text().splitlines())
+        for words, options in ((f"{bare}.truth", ["--auction"]), ("--auction", ["--slots", "3"]),
+                               ("--slots", ["--auction", "--slots", "65"]), ("--gamma", ["--auction", "--gamma", "-1"]),
+                               ("--floor-bid", ["--auction", "--floor-bid", "x"])):
+            self.assertIn(words, run("evaluate", self.model, "--data", bare, *options, code=2)[1])
+        bad = self.path / "bids"
+        for text, place in (("-1\n" * lines, "bids:1"), ("1\n" * (lines - 1), f"bids:{lines - 1}"),
+                            ("1\n" * (lines + 1), f"bids:{lines + 1}"), ("inf\n" * lines, "bids:1")):
+            bad.write_text(text)
+            self.assertIn(place, run("evaluate", self.model, "--data", self.data, "--auction", "--bids", bad, code=1)[1])
 
 
 class Publish(Folder):
