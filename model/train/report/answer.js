@@ -1,0 +1,135 @@
+// The top of the page: the answer in one sentence, four numbers behind it, and what to be careful about.
+
+function answerSection(page, methods) {
+  const verdict = verdictOf(methods);
+  if (verdict === null) {
+    return dom("section", { id: "answer", class: "answer" },
+      dom("h2", {}, "No answer yet"),
+      dom("p", {}, "No method has finished with a measured test set, so there is nothing to compare."));
+  }
+  return dom("section", { id: "answer", class: "answer" },
+    dom("p", { class: "eyebrow" }, "What to serve on this data"),
+    dom("h2", {}, answerHeadline(verdict)),
+    dom("p", { class: "summary" }, answerSummary(verdict)),
+    dom("div", { class: "tiles" }, answerTiles(verdict, methods)),
+    answerCautions(page, verdict, methods));
+}
+
+function answerHeadline({ best, base, nothing, tied, students }) {
+  const name = methodsTitle(best);
+  if (!nothing) {
+    return tied.length === 0 ? `Serve ${name}` : `Serve ${name}, or one of its equals`;
+  }
+  if (students.length === 1) {
+    return "Only Base was measured";
+  }
+  return best === base && tied.length === 0 ? "Serve Base: nothing that keeps its LogLoss ranks as well"
+    : "Serve Base: no method is better beyond doubt";
+}
+
+function answerSummary(verdict) {
+  const { best, base, tied, refused, nothing, sure } = verdict;
+  const sentences = [];
+  if (!nothing && base) {
+    const gap = verdictGap(best, base, "ndcg10");
+    sentences.push(`Of the methods that keep Base's LogLoss it ranks best: NDCG@10 ${numberSigned(gap?.mean)} over Base` +
+      (numberIs(gap?.low) ? ` (95 % interval ${numberInterval(gap)}, ${gap.n} paired seeds).` : "."));
+  } else if (!base) {
+    sentences.push("It ranks best. Base was not measured here, so nothing is known of what distillation adds.");
+  } else if (best !== base) {
+    const gap = verdictGap(best, base, "ndcg10");
+    sentences.push(`${methodsTitle(best)} has the highest NDCG@10, but its lead of ${numberSigned(gap?.mean)} over Base ` +
+      (sure ? `may be chance (95 % interval ${numberInterval(gap)}).` : "comes from one seed and may be chance."));
+  }
+  const equals = tied.filter((method) => method !== base);
+  if (equals.length > 0 && !nothing) {
+    sentences.push(`${numberList(equals.map(methodsTitle))} cannot be told apart from it.`);
+  }
+  if (refused.length > 0) {
+    sentences.push(`Set aside, because their probabilities are worse than Base's: ` +
+      `${numberList(refused.map((method) => answerRefusal(method, base)))}.`);
+  }
+  return sentences.join(" ");
+}
+
+function answerRefusal(method, base) {
+  const percent = pairedPercent(verdictGap(method, base, "logloss"), base.test.logloss);
+  return `${methodsTitle(method)} (LogLoss ${numberSigned(percent?.mean, 2)} %)`;
+}
+
+function answerTile(name, value, words, mood = "") {
+  return dom("div", { class: `tile ${mood}` },
+    dom("p", { class: "name" }, name), dom("p", { class: "value" }, value), dom("p", { class: "words" }, words));
+}
+
+function answerMood(gap, better) {
+  if (gap?.significant !== true) {
+    return "";
+  }
+  return (gap.mean > 0) === (better === "higher") ? "good" : "bad";
+}
+
+// The numbers are those of the best method; where Base is to be served they tell what would be gained.
+function answerTiles({ best, base }, methods) {
+  const teacher = methods.find((method) => method.method === "teacher");
+  const of = best === base ? "Base" : methodsTitle(best);
+  const tiles = [];
+  const ndcg = base && best !== base ? verdictGap(best, base, "ndcg10") : null;
+  const share = verdictShare(best, base, teacher, "ndcg10");
+  tiles.push(answerTile("Ranking, NDCG@10", numberMean(best.test.ndcg10), ndcg
+    ? `${of}; ${numberSigned(ndcg.mean)} over Base` +
+      (share === null ? "" : `, ${numberText(share, 0)} % of the teacher's lead`) : of, answerMood(ndcg, "higher")));
+  const loss = base && best !== base ? pairedPercent(verdictGap(best, base, "logloss"), base.test.logloss) : null;
+  tiles.push(answerTile("Probability, LogLoss", numberMean(best.test.logloss), loss
+    ? `${numberSigned(loss.mean, 2)} % against Base (${numberInterval(loss, 2)} %)` : of, answerMood(loss, "lower")));
+  tiles.push(answerTile("Calibration, PCOC and slope",
+    `${numberText(best.test.pcoc?.mean, 3)} · ${numberText(best.test.slope?.mean, 3)}`,
+    "level and spread of the probabilities; 1 and 1 are right"));
+  tiles.push(answerMoney(best, base));
+  return tiles;
+}
+
+function answerMoney(best, base) {
+  const regret = best.test.regret_percent;
+  if (!regret || !numberIs(regret.mean)) {
+    return answerTile("Money", NUMBER_ABSENT, "the true click probability is not known here, so regret cannot be measured");
+  }
+  const gap = base && best !== base ? verdictGap(best, base, "regret_percent") : null;
+  return answerTile("Money, auction regret", `${numberMean(regret, 3)} %`,
+    `of the welfare lost to wrong probabilities${gap ? `; ${numberSigned(gap.mean, 3)} points against Base` : ""}`,
+    answerMood(gap, "lower"));
+}
+
+function answerCautions(page, verdict, methods) {
+  const cautions = [];
+  const seeds = (page.seeds ?? []).length;
+  if (!verdict.sure) {
+    cautions.push("One seed only: there are no intervals, and no difference on this page is more than a hint. " +
+      "Train the favourites with five seeds before deciding.");
+  } else {
+    cautions.push(`Intervals come from ${seeds || "the"} seeds of training on one split of the data: they tell how much ` +
+      "luck in training matters, not how much another week of traffic would differ.");
+  }
+  if (verdict.students.length > 2) {
+    cautions.push(`The best of ${verdict.students.length} was picked by the numbers shown here, which flatters the winner a little.`);
+  }
+  const edge = verdictAtEdge([verdict.best, verdict.clid].filter(Boolean), page.sweep ?? []);
+  if (edge.length > 0) {
+    const names = numberList([...new Set(edge.map(methodsTitle))]);
+    cautions.push(`The ratio chosen for ${names} is at the end of the ratios tried; a better one may lie beyond.`);
+  }
+  if (page.teacher_check && page.teacher_check.better === false) {
+    cautions.push(`The teacher does not beat Base (${page.teacher_check.words ?? "see below"}): nothing that distils it can be judged here.`);
+  }
+  const diverged = (page.diverged ?? []).length;
+  if (diverged > 0) {
+    cautions.push(`${diverged} ${diverged === 1 ? "run" : "runs"} diverged and left no measures: listed under Settings.`);
+  }
+  const claims = page.claims ?? [];
+  const seen = claims.filter((claim) => claim.seen === true).length;
+  if (claims.length > 0) {
+    cautions.push(dom("span", {}, `Of ${claims.length} orderings that the paper's results support, ${seen} are seen here: `,
+      dom("a", { href: "#claims" }, "which, and how clearly"), "."));
+  }
+  return dom("ul", { class: "cautions" }, cautions.map((words) => dom("li", {}, words)));
+}

@@ -1,0 +1,72 @@
+// The answer that the experiment gives: which method to serve, and how sure that is. Pure: data in, facts out.
+//
+// The rule, told on the page: among students whose test LogLoss is not worse than Base's beyond doubt, the best test
+// NDCG@10; whoever cannot be told apart from the best is as good; if Base is among them, nothing was gained.
+
+// Without an interval (one seed), this much more LogLoss than Base, in percent, counts as worse.
+const VERDICT_LOGLOSS_PERCENT = 0.3;
+
+function verdictMean(method, measure) {
+  const mean = method?.test?.[measure]?.mean;
+  return numberIs(mean) ? mean : null;
+}
+
+// Difference of two methods in a test measure, paired by seed.
+function verdictGap(method, other, measure) {
+  return pairedDifference(method, other, "test", measure);
+}
+
+function verdictSpoils(method, base) {
+  const gap = verdictGap(method, base, "logloss");
+  if (!base || method === base || !gap) {
+    return false;
+  }
+  return numberIs(gap.low) ? gap.low > 0
+    : pairedPercent(gap, base.test?.logloss)?.mean > VERDICT_LOGLOSS_PERCENT;
+}
+
+// Nobody can say that `method` ranks worse than `best`: the interval of the difference holds 0, or there is none.
+function verdictTied(method, best) {
+  const gap = verdictGap(method, best, "ndcg10");
+  return !gap || !numberIs(gap.high) || gap.high >= 0;
+}
+
+// { best, base, clid, tied, refused, nothing, sure }: methods of results.json; `nothing`: Base is as good as the best;
+// `sure`: more than one seed. null: no student has been measured.
+function verdictOf(methods) {
+  const students = methods.filter((method) => method.role !== "teacher" && verdictMean(method, "ndcg10") !== null &&
+    verdictMean(method, "logloss") !== null);
+  if (students.length === 0) {
+    return null;
+  }
+  const find = (key) => students.find((method) => method.method === key) ?? null;
+  const base = find("base");
+  const refused = students.filter((method) => verdictSpoils(method, base));
+  const allowed = students.filter((method) => !refused.includes(method));
+  const rank = (method) => -verdictMean(method, "ndcg10");
+  const [best, ...rest] = d3.sort(allowed.length > 0 ? allowed : students, rank);
+  const tied = rest.filter((method) => verdictTied(method, best));
+  return {
+    best, base, clid: find("clid"), tied, refused, students,
+    nothing: base !== null && (best === base || tied.includes(base)),
+    sure: (best.test.ndcg10.values ?? []).filter(numberIs).length > 1,
+  };
+}
+
+// How much of the teacher's lead over Base the method reaches, in percent; null where that has no meaning.
+function verdictShare(method, base, teacher, measure) {
+  const [m, b, t] = [method, base, teacher].map((one) => verdictMean(one, measure));
+  if (m === null || b === null || t === null || verdictGap(teacher, base, measure)?.significant !== true) {
+    return null;
+  }
+  return (100 * (m - b)) / (t - b);
+}
+
+// Methods whose chosen ratio is the first or the last of those tried: the grid may end too early.
+function verdictAtEdge(methods, sweep) {
+  return methods.filter((method) => {
+    const ratios = sweep.filter((run) => run.method === method.method).map((run) => run.ratio).filter(numberIs);
+    const [low, high] = d3.extent(ratios);
+    return low < high && (method.chosen?.ratio === low || method.chosen?.ratio === high);
+  });
+}
