@@ -1,7 +1,7 @@
 // The checkpoint loader against any bytes. The digest is set anew first, so that the fuzzer gets
 // past it. Properties: a file is refused with words, or it is a consistent model: a student has
 // nothing privileged, the first layer reads exactly the declared columns, and each golden row gives
-// a probability inside (0, 1) or an error.
+// a probability inside (0, 1) or an error; and its calibration never falls where the logit rises.
 #include "base/arena.h"
 #include "model/checkpoint.h"
 #include "model/featurise.h"
@@ -36,10 +36,23 @@ static void score(const struct checkpoint *checkpoint, const struct net *net, st
     }
 }
 
+// By steps that are no multiples of one another, far beyond where sigmoids saturate.
+static void calibration_never_falls(const struct calibrate *calibrate)
+{
+    double last = 0;
+    for (float logit = -900; logit < 900;
+         logit += 0.0137F + 0.001F * (logit < 0 ? -logit : logit)) {
+        const double p = calibrate_probability(calibrate, logit);
+        assert(p >= last && p > 0 && p < 1);
+        last = p;
+    }
+}
+
 static void use(const struct checkpoint *checkpoint)
 {
     const struct schema *schema = &checkpoint->schema;
     assert(checkpoint->layers[0].in == schema->shared_width + schema->row_width);
+    calibration_never_falls(&checkpoint->calibrate);
     assert(checkpoint->role == CHECKPOINT_TEACHER || !schema_has_privileged(schema));
     struct net_layer layers[CHECKPOINT_MAX_LAYERS];
     for (size_t k = 0; k < checkpoint->layer_count; k++)

@@ -163,6 +163,46 @@ static void test_every_allocation_fails(void **state)
     assert_true(nth > 10);
 }
 
+// A map's knots are numbers that serve: every change is refused, or leaves a map that obeys its
+// law.
+static void test_every_byte_of_a_map(void **state)
+{
+    static const double x[] = {-1, 0, 0.5, 3}, y[] = {0.125, 0.25, 0.25, 0.75};
+    const struct honest *honest = *state;
+    char path[128];
+    struct checkpoint made;
+    struct file_bytes bytes;
+    scratch_path(&honest->scratch, "map", path);
+    assert_int_equal(make_checkpoint(&spec, &made, NULL), STATUS_OK);
+    made.calibrate = (struct calibrate){.kind = CALIBRATE_ISOTONIC, .knots = 4, .x = x, .y = y};
+    assert_int_equal(checkpoint_write(path, &made, NULL), STATUS_OK);
+    checkpoint_fini(&made);
+    assert_int_equal(file_read(path, 1 << 20, 0, &bytes, NULL), STATUS_OK);
+    size_t good = 0, bad = 0;
+    for (size_t i = 0; i < bytes.size; i++)
+        for (unsigned bit = 0; bit < 8; bit++) {
+            struct file_bytes copy = copy_of(&bytes, bytes.size);
+            copy.data[i] ^= (unsigned char)(1U << bit);
+            struct checkpoint read;
+            struct diag diag = {0};
+            if (safetensors_seal(copy.data, copy.size) &&
+                checkpoint_parse(&copy, "m", &read, &diag) == STATUS_OK) {
+                assert_int_equal(calibrate_check(&read.calibrate, NULL), STATUS_OK);
+                assert_true(calibrate_probability(&read.calibrate, -9) <=
+                            calibrate_probability(&read.calibrate, 9));
+                checkpoint_fini(&read);
+                good++;
+            } else {
+                assert_true(diag.words[0] != '\0' || !safetensors_seal(copy.data, copy.size));
+                bad++;
+            }
+            file_free(&copy);
+        }
+    assert_true(good > 100);
+    assert_true(bad > 500);
+    file_free(&bytes);
+}
+
 static int setup(void **state)
 {
     static struct honest honest;
@@ -192,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_trailing_bytes),
         cmocka_unit_test(test_hostile_students),
         cmocka_unit_test(test_every_allocation_fails),
+        cmocka_unit_test(test_every_byte_of_a_map),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

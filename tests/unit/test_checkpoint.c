@@ -113,15 +113,62 @@ static void test_refuses_what_does_not_fit(void **state)
     changed("\"F32\"", "\"U8\" ", *state, "do not make");
 }
 
-// Writes what checkpoint_write would, with other tensors.
-static void refuses_tensors(const void *state, const struct safetensors_tensor *tensors,
-                            size_t count, const char *words)
+// Knots go through a file as they are; a map without knots leaves no tensor.
+static void test_calibration_is_kept(void **state)
 {
-    static const char manifest[] =
-        "{\"calibration\":{\"kind\":\"identity\"},\"features\":[{\"kind\":\"dense\",\"name\":\"f\","
+    static const double x[] = {-1.5, 0, 0.3}, y[] = {0.1, 0.1, 0.7}, p[] = {0, 0.5, 1};
+    const struct calibrate maps[] = {
+        {.kind = CALIBRATE_ISOTONIC, .knots = 3, .x = x, .y = y, .shift = -0.5},
+        {.kind = CALIBRATE_SIR, .knots = 3, .x = p, .y = y},
+        {.kind = CALIBRATE_PLATT, .slope = 0.1, .intercept = -1.0 / 3},
+    };
+    for (size_t i = 0; i < 3; i++) {
+        char path[128], twin[128];
+        struct checkpoint made, read;
+        struct file_bytes first, second;
+        struct buf text;
+        scratch_path(*state, "calibrated", path);
+        scratch_path(*state, "calibrated-twin", twin);
+        assert_int_equal(make_checkpoint(&honest, &made, NULL), STATUS_OK);
+        made.calibrate = maps[i];
+        assert_int_equal(checkpoint_write(path, &made, NULL), STATUS_OK);
+        assert_int_equal(checkpoint_load(path, &read, NULL), STATUS_OK);
+        assert_int_equal(read.calibrate.kind, maps[i].kind);
+        assert_true(read.calibrate.shift == maps[i].shift);
+        assert_true(read.calibrate.slope == maps[i].slope);
+        assert_true(read.calibrate.intercept == maps[i].intercept);
+        assert_int_equal(read.calibrate.knots, maps[i].knots);
+        for (size_t k = 0; k < maps[i].knots; k++)
+            assert_true(read.calibrate.x[k] == maps[i].x[k] && read.calibrate.y[k] == maps[i].y[k]);
+        assert_memory_equal(read.golden_logit, made.golden_logit, 8 * sizeof(float));
+        assert_int_equal(checkpoint_write(twin, &read, NULL), STATUS_OK);
+        assert_int_equal(file_read(path, 1 << 20, 0, &first, NULL), STATUS_OK);
+        assert_int_equal(file_read(twin, 1 << 20, 0, &second, NULL), STATUS_OK);
+        assert_int_equal(first.size, second.size);
+        assert_memory_equal(first.data, second.data, first.size);
+        buf_init(&text, 1 << 16);
+        assert_int_equal(checkpoint_describe(&read, &text), STATUS_OK);
+        assert_non_null(strstr(text.data, i == 0 ? "then isotonic, 3 knots" : "calibration  "));
+        buf_fini(&text);
+        file_free(&first);
+        file_free(&second);
+        checkpoint_fini(&made);
+        checkpoint_fini(&read);
+    }
+}
+
+// Writes what checkpoint_write would, with another calibration and other tensors.
+static void refuses_calibrated(const void *state, const char *calibration,
+                               const struct safetensors_tensor *tensors, size_t count,
+                               const char *words)
+{
+    static const char rest[] =
+        ",\"features\":[{\"kind\":\"dense\",\"name\":\"f\","
         "\"privileged\":false,\"scope\":\"item\",\"size\":2,\"source\":\"sent\",\"transform\":"
         "\"none\"}],\"lineage\":{},\"network\":{\"activation\":\"relu\",\"kind\":\"mlp\","
         "\"precision\":\"fp32\",\"widths\":[2,1]}}";
+    char manifest[1000];
+    snprintf(manifest, sizeof manifest, "{\"calibration\":%s%s", calibration, rest);
     const struct safetensors_note notes[] = {{"format", "ctr-student-1"}, {"manifest", manifest}};
     char path[128], text[800];
     struct checkpoint read;
@@ -137,6 +184,52 @@ static void refuses_tensors(const void *state, const struct safetensors_tensor *
     diag_format(&diag, text, sizeof text);
     if (code != STATUS_CORRUPT || strstr(text, words) == NULL)
         fail_msg("wanted \"%s\", got %s: %s", words, status_label(code), text);
+}
+
+static void refuses_tensors(const void *state, const struct safetensors_tensor *tensors,
+                            size_t count, const char *words)
+{
+    refuses_calibrated(state, "{\"kind\":\"identity\"}", tensors, count, words);
+}
+
+static void test_refuses_bad_knots(void **state)
+{
+    static const char two[] = "{\"kind\":\"isotonic\",\"knots\":2}";
+    float weight[2] = {1, 2}, bias[1] = {0}, input[2] = {0}, logit[1] = {0};
+    double x[] = {-1, 1, 2}, y[] = {0.25, 0.5, 0.75};
+    struct safetensors_tensor tensors[] = {
+        {"mlp.0.weight", SAFETENSORS_F32, 2, {1, 2}, weight},
+        {"mlp.0.bias", SAFETENSORS_F32, 1, {1}, bias},
+        {"golden.input.f", SAFETENSORS_F32, 2, {1, 2}, input},
+        {"golden.logit", SAFETENSORS_F32, 1, {1}, logit},
+        {"cal.x", SAFETENSORS_F64, 1, {2}, x},
+        {"cal.y", SAFETENSORS_F64, 1, {2}, y},
+    };
+    refuses_calibrated(*state, two, tensors, 6, NULL);
+    refuses_calibrated(*state, two, tensors, 5, "cal.y: the tensor is missing");
+    refuses_calibrated(*state, two, tensors, 4, "cal.x: the tensor is missing");
+    refuses_tensors(*state, tensors, 6, "cal.x: a student has no such tensor");
+    tensors[4].shape[0] = tensors[5].shape[0] = 3;
+    refuses_calibrated(*state, two, tensors, 6, "cal.x: expected F64 (2), got F64 (3)");
+    tensors[4].shape[0] = 2;
+    refuses_calibrated(*state, two, tensors, 6, "cal.y: expected F64 (2), got F64 (3)");
+    tensors[5].shape[0] = 2;
+    tensors[5].dtype = SAFETENSORS_U64;
+    refuses_calibrated(*state, two, tensors, 6, "cal.y: expected F64 (2), got U64 (2)");
+    tensors[5].dtype = SAFETENSORS_F64;
+    x[1] = -1;
+    refuses_calibrated(*state, two, tensors, 6, "cal.x: knot 1");
+    x[1] = 1;
+    y[1] = 0.125;
+    refuses_calibrated(*state, two, tensors, 6, "cal.y: knot 1");
+    y[1] = NAN;
+    refuses_calibrated(*state, two, tensors, 6, "cal.y: knot 1");
+    y[1] = 0.5;
+    refuses_calibrated(*state, "{\"kind\":\"sir\",\"knots\":2}", tensors, 6, "from 0 to 1");
+    refuses_calibrated(*state, "{\"kind\":\"temperature\",\"temperature\":0}", tensors, 4,
+                       "calibration.temperature");
+    refuses_calibrated(*state, "{\"kind\":\"identity\",\"shift\":1}", tensors, 4,
+                       "calibration.shift");
 }
 
 static void test_refuses_bad_tensors(void **state)
@@ -281,6 +374,8 @@ int main(void)
         cmocka_unit_test(test_what_was_written_is_read),
         cmocka_unit_test(test_refuses_what_does_not_fit),
         cmocka_unit_test(test_refuses_bad_tensors),
+        cmocka_unit_test(test_calibration_is_kept),
+        cmocka_unit_test(test_refuses_bad_knots),
         cmocka_unit_test(test_hostile_students),
         cmocka_unit_test(test_writer_refuses),
         cmocka_unit_test(test_describes),
