@@ -1,6 +1,6 @@
 // Statistics of a few repeated measurements: mean, Student's t interval, paired differences.
-// Source: Student's distribution by the regularised incomplete beta function, whose continued
-// fraction is that of DiDonato and Morris (1992); inverted by bisection.
+// Source: Student's distribution by the regularised incomplete beta function and its continued
+// fraction, NIST DLMF 8.17.22; inverted by bisection.
 #pragma once
 
 #include <stddef.h>

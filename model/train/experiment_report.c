@@ -87,10 +87,11 @@ enum status experiment_report(const struct experiment *experiment,
     struct buf text;
     TRY(results_collect(experiment, plan, &results, reterr));
     buf_init(&text, REPORT_MAX_BYTES);
-    results_markdown(results, &text);
     enum status code = report_save_json(experiment, "results.json", results, reterr);
-    if (code == STATUS_OK)
+    if (code == STATUS_OK) {
+        results_markdown(results, &text);
         code = report_save(experiment, "results.md", &text, reterr);
+    }
     if (code == STATUS_OK)
         code = report_page(experiment, results, reterr);
     buf_fini(&text);

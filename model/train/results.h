@@ -22,8 +22,8 @@
 #include "model/train/experiment_plan.h"
 #include "proto/json_value.h"
 
-// The caller frees *ret_results. Half an experiment gives half the numbers. STATUS_CORRUPT names
-// the run.json that cannot be used.
+// The caller frees *ret_results; that memory sufficed is told by json_value_write. Half an
+// experiment gives half the numbers. STATUS_CORRUPT names the run.json that cannot be used.
 MUST_USE enum status results_collect(const struct experiment *experiment,
                                      const struct experiment_plan *plan,
                                      struct json_value **ret_results, struct diag *reterr);

@@ -43,6 +43,29 @@ static void tails(void **state)
     is(stat_student_tail((double)INFINITY, 3), 0, 0);
 }
 
+// P(|T| > t) for whole degrees of freedom as a finite sum of angles (Abramowitz and Stegun 26.7.3
+// and 26.7.4).
+static double finite_tail(double t, int freedom)
+{
+    const double angle = atan(t / sqrt(freedom)), c = cos(angle);
+    double term = freedom % 2 == 1 ? c : 1, sum = freedom == 1 ? 0 : term;
+    for (int k = freedom % 2 == 1 ? 2 : 1; k < freedom - 2; k += 2) {
+        term *= c * c * k / (k + 1);
+        sum += term;
+    }
+    return freedom % 2 == 1 ? 1 - 2 / acos(-1) * (angle + sin(angle) * sum) : 1 - sin(angle) * sum;
+}
+
+static void whole_degrees(void **state)
+{
+    (void)state;
+    for (int freedom = 1; freedom <= 60; freedom++)
+        for (double t = .05; t < 4; t += .17)
+            is(stat_student_tail(t, freedom), finite_tail(t, freedom), 1e-9);
+    for (int freedom = 1; freedom <= 60; freedom++)
+        is(finite_tail(stat_student_quantile(.05, freedom), freedom), .05, 1e-9);
+}
+
 static void intervals(void **state)
 {
     (void)state;
@@ -66,6 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quantiles),
         cmocka_unit_test(tails),
+        cmocka_unit_test(whole_degrees),
         cmocka_unit_test(intervals),
     };
     return cmocka_run_group_tests_name("stat", tests, NULL, NULL);
