@@ -208,6 +208,19 @@ MUST_USE static enum status experiment_make_data(const struct experiment *experi
     return code;
 }
 
+// The method that asks most of the data: the fault of a run shows before the first one.
+static const struct method *experiment_strictest(const struct experiment *experiment)
+{
+    const struct cfg_ints *asked = &experiment->config.methods;
+    for (size_t i = 0; i < asked->count; i++) {
+        const struct method *method = method_at((size_t)asked->items[i]);
+        const struct method *teacher = method_find(method->teacher);
+        if (method_sees_privileged(method) || (teacher != NULL && method_sees_privileged(teacher)))
+            return method;
+    }
+    return method_find("base");
+}
+
 // One process prepares, the others wait for it.
 MUST_USE static enum status experiment_lock(const struct experiment *experiment, int *ret_fd,
                                             struct diag *reterr)
@@ -236,7 +249,7 @@ enum status experiment_prepare(struct experiment *experiment, struct diag *reter
     if (code == STATUS_OK) {
         struct traindata data;
         struct train_config config = experiment->config.train;
-        config.method = (int)method_index(method_find("base"));
+        config.method = (int)method_index(experiment_strictest(experiment));
         code = traindata_open(&config, experiment->folder, &data, reterr);
         if (code == STATUS_OK)
             traindata_close(&data);

@@ -50,3 +50,8 @@ bool method_has_ratio(const struct method *method)
 {
     return method->kd != LOSS_KD_NONE;
 }
+
+bool method_sees_privileged(const struct method *method)
+{
+    return method->sees == METHOD_SEES_ALL || method->join != LOSS_JOIN_NONE;
+}

@@ -148,8 +148,7 @@ static bool traindata_needs_privileged(const struct train_config *config)
 {
     const struct method *method = train_config_method(config);
     const struct method *teacher = config->teacher[0] == '\0' ? method_find(method->teacher) : NULL;
-    return method->sees == METHOD_SEES_ALL || method->join != LOSS_JOIN_NONE ||
-           (teacher != NULL && teacher->sees == METHOD_SEES_ALL);
+    return method_sees_privileged(method) || (teacher != NULL && method_sees_privileged(teacher));
 }
 
 MUST_USE static enum status traindata_schemas(const struct train_config *config,

@@ -208,8 +208,8 @@ MUST_USE static enum status trainer_make_towers(struct trainer *trainer, struct 
     const struct trainer_task *task = trainer->task;
     const struct method *method = task->method;
     const struct method *teacher = task->joint ? method_find(method->teacher) : NULL;
-    bool privileged = method->sees == METHOD_SEES_ALL || method->join != LOSS_JOIN_NONE ||
-                      (teacher != NULL && teacher->sees == METHOD_SEES_ALL);
+    bool privileged =
+        method_sees_privileged(method) || (teacher != NULL && method_sees_privileged(teacher));
     TRY(minibatch_init(&trainer->batch, &trainer->plan, privileged ? task->all : task->regular,
                        task->kernels, reterr));
     TRY(trainer_add_main(trainer, task->stage, method->sees, reterr));

@@ -1,0 +1,264 @@
+"""`ctr experiment` from outside: the three verbs, kill -9, one result whatever the way there."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import ctrtest
+from ctrtest import CTR, SOURCE, Folder, run, synth
+
+TINY = """
+experiment:
+  name: tiny
+  methods: [pal, pointwise, clid, selfkd]
+  seeds: [1, 2]
+  ratios: [0.1, 1]
+  taus: [1, 10]
+  teacher_check: warn
+  synth: {train_lists: 150, valid_lists: 60, test_lists: 60, features: 8, min_docs: 3, max_docs: 20}
+data: {page_context: loo_mean_std}
+network: {hidden: [8]}
+train: {epochs: 3, batch: 64}
+"""
+# base, teacher, selfteacher, pal: 1 setting; pointwise 4, clid 2, selfkd 2; one more seed each.
+RUNS = 4 + 4 + 2 + 2 + 7
+RESULTS = ("results.json", "results.md", "timing.json", "report.html")
+
+
+class Experiment(Folder):
+    def setUp(self):
+        super().setUp()
+        self.yaml = self.config(TINY, "tiny.yaml")
+
+    def experiment(self, out, *options, code=0, yaml=None):
+        return run("experiment", yaml or self.yaml, "--out", self.path / out, *options, code=code)
+
+    def listed(self, out, *options):
+        lines = self.experiment(out, "--list", *options)[0].splitlines()
+        return [dict(zip(("number", "id", "level", "state", "hours"), line.split("\t"))) for line in lines]
+
+    def results(self, out):
+        return (self.path / out / "results.json").read_bytes()
+
+
+class Verbs(Experiment):
+    def test_all_runs_and_the_report(self):
+        self.assertEqual({run["state"] for run in self.listed("all")}, {"ready", "waits"})
+        self.experiment("all")
+        runs = self.listed("all")
+        self.assertEqual(len(runs), RUNS)
+        self.assertEqual({run["state"] for run in runs}, {"finished"})
+        for name in RESULTS:
+            self.assertTrue((self.path / "all" / name).is_file(), name)
+        found = json.loads(self.results("all"))
+        self.assertEqual([m["method"] for m in found["methods"]],
+                         ["base", "teacher", "pal", "pointwise", "clid", "selfkd", "selfteacher"])
+        for run in runs:
+            folder = self.path / "all/runs" / run["id"]
+            record = json.loads((folder / "run.json").read_text())
+            self.assertEqual((record["id"], record["status"]), (run["id"], "ok"))
+            self.assertEqual(len(record["ndcg_lists"]), 60)
+            self.assertFalse((folder / "state.safetensors").exists())
+            self.assertTrue(list(folder.glob("*.safetensors")))
+
+    def test_a_record_is_what_evaluate_measures(self):
+        self.experiment("all")
+        folder = self.path / "all/runs/clid-chosen-s2"
+        record = json.loads((folder / "run.json").read_text())
+        out, _ = run("evaluate", folder / "student.safetensors", "--data", self.path / "all/data/test.txt",
+                     "--auction", "--json")
+        self.assertEqual(json.loads(out)[str(folder / "student.safetensors")], record["test"])
+
+    def test_a_run_is_what_train_makes(self):
+        """The chosen setting trained by `ctr train`, with the teacher of that seed: the same bytes."""
+        self.experiment("all")
+        runs = self.path / "all/runs"
+        record = json.loads((runs / "clid-chosen-s2/run.json").read_text())
+        data = self.path / "all/data"
+        config = self.config(f"data: {{train: {data}/train.txt, valid: {data}/valid.txt, page_context: loo_mean_std}}\n"
+                             "network: {hidden: [8]}\ntrain: {epochs: 3, batch: 64, seed: 2}\nmethod: clid\n"
+                             f"teacher: {runs}/teacher-chosen-s2/teacher.safetensors\n")
+        run("train", config, "--out", self.path / "alone", "--set", f"loss.ratio={record['ratio']}")
+        name = "student.safetensors"
+        self.assertEqual(weights(self.path / "alone" / name), weights(runs / "clid-chosen-s2" / name))
+
+    def test_a_finished_run_is_never_repeated(self):
+        self.experiment("all")
+        stamps = {path: path.stat().st_mtime_ns for path in self.path.glob("all/runs/*/run.json")}
+        before = self.results("all")
+        self.experiment("all")
+        self.experiment("all", "--run", 0)
+        self.assertEqual(stamps, {path: path.stat().st_mtime_ns for path in self.path.glob("all/runs/*/run.json")})
+        self.assertEqual(self.results("all"), before)
+        # A lost run is done again, with the same bytes; the others stay.
+        lost = self.path / "all/runs/clid-chosen-s2/run.json"
+        content = lost.read_bytes()
+        shutil.rmtree(lost.parent)
+        self.experiment("all")
+        self.assertEqual(lost.read_bytes(), content)
+        self.assertEqual(self.results("all"), before)
+
+    def test_run_by_run_gives_the_same_bytes(self):
+        self.experiment("all")
+        for level in range(4):
+            for one in self.listed("by-hand", "--level", level):
+                self.experiment("by-hand", "--run", one["number"])
+        self.experiment("by-hand", "--collect")
+        self.assertEqual(self.results("by-hand"), self.results("all"))
+
+    def test_gnu_parallel_gives_the_same_bytes(self):
+        if shutil.which("parallel") is None:
+            raise AssertionError("GNU parallel is not installed: scripts/setup test installs it")
+        self.experiment("all")
+        script = f"""set -e
+        for level in 0 1 2 3; do
+          {CTR} experiment {self.yaml} --out {self.path}/spread --list --level $level | cut -f 1 |
+            parallel --will-cite -j 2 {CTR} experiment {self.yaml} --out {self.path}/spread --run {{}}
+        done
+        {CTR} experiment {self.yaml} --out {self.path}/spread --collect"""
+        done = subprocess.run(["bash", "-o", "pipefail", "-c", script], capture_output=True, text=True,
+                              timeout=ctrtest.TIMEOUT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.results("spread"), self.results("all"))
+
+    def test_half_an_experiment_can_be_collected(self):
+        self.experiment("half", "--run", 0)
+        self.experiment("half", "--collect")
+        found = json.loads(self.results("half"))
+        self.assertEqual(found["methods"][0]["method"], "base")
+        for name in RESULTS:
+            self.assertTrue((self.path / "half" / name).is_file(), name)
+
+
+class Faults(Experiment):
+    def test_a_run_names_what_it_waits_for(self):
+        last = self.listed("all")[-1]
+        _, err = self.experiment("all", "--run", last["number"], code=1)
+        self.assertIn(last["id"], err)
+        self.assertIn("base-lr0.001-s1", err)
+
+    def test_usage(self):
+        for words, options in (("--run", ["--run", "999"]), ("one of", ["--run", "0", "--list"]),
+                               ("--jobs", ["--jobs", "0"]), ("--level", ["--list", "--level", "4"])):
+            self.assertIn(words, self.experiment("all", *options, code=2)[1])
+
+    def test_configuration_errors_name_the_key(self):
+        for old, new, words in (
+                ("methods: [pal", "methods: [pall", "experiment.methods"),
+                ("methods: [pal", "methods: [pal, pal", "twice"),
+                ("seeds: [1, 2]", "seeds: []", "experiment.seeds"),
+                ("seeds: [1, 2]", "seeds: [2, 2]", "twice"),
+                ("ratios: [0.1, 1]", "ratios: [-1]", "experiment.ratios"),
+                ("taus: [1, 10]", "taus: [0]", "experiment.taus"),
+                ("ratios:", "rations:", "experiment.ratios"),
+                ("data: {", "data: {train: x, ", "leave out data.train"),
+                ("network:", "teacher: x\nnetwork:", "trained by the experiment"),
+                ("page_context: loo_mean_std", "page_context: none", "privileged"),
+                ("train_lists: 150", "train_lists: 0", "data.t")):
+            self.assertIn(old, TINY)
+            yaml = self.config(TINY.replace(old, new), "bad.yaml")
+            self.assertIn(words, self.experiment("bad", code=78, yaml=yaml)[1], new)
+
+    def test_a_folder_belongs_to_one_experiment(self):
+        self.experiment("all", "--run", 0)
+        _, err = self.experiment("all", "--set", "train.epochs=4", "--run", 0, code=78)
+        self.assertIn("experiment.yaml", err)
+
+    def test_a_run_that_diverges_is_a_result(self):
+        self.experiment("all", "--set", "train.lr=0.001", "--set", "experiment.lrs=[0.001, 10]", "--set",
+                        "train.batch=8", "--set", "network.hidden=[8, 8, 8]", "--set", "train.epochs=2")
+        states = {json.loads(path.read_text())["status"] for path in self.path.glob("all/runs/*/run.json")}
+        self.assertIn("ok", states)
+        self.assertEqual({run["state"] for run in self.listed(
+            "all", "--set", "train.lr=0.001", "--set", "experiment.lrs=[0.001, 10]", "--set", "train.batch=8",
+            "--set", "network.hidden=[8, 8, 8]", "--set", "train.epochs=2")}, {"finished"})
+
+    def test_a_run_that_fails_does_not_stop_the_others(self):
+        self.experiment("all", "--run", 0)
+        folder = self.path / "all/runs/pal-lr0.001-s1"
+        folder.mkdir()
+        (folder / "history.jsonl").mkdir()  # it cannot be written
+        _, err = self.experiment("all", code=1)
+        self.assertIn("pal-lr0.001-s1", err)
+        self.assertTrue((self.path / "all/runs/clid-chosen-s2/run.json").exists())
+        (folder / "history.jsonl").rmdir()
+        self.experiment("all")
+        self.assertEqual({run["state"] for run in self.listed("all")}, {"finished"})
+
+
+class Kill(Experiment):
+    def test_kill_9_at_three_places(self):
+        began = time.monotonic()
+        self.experiment("whole")
+        whole = time.monotonic() - began
+        killed = 0
+        for part, share in enumerate((0.2, 0.5, 0.8)):
+            out = f"killed{part}"
+            child = subprocess.Popen([CTR, "experiment", self.yaml, "--out", self.path / out],
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+            try:
+                child.wait(whole * share)  # the time to live
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)  # with the runs at work
+                killed += child.wait() == -signal.SIGKILL
+            self.experiment(out)
+            for name in ("results.json", "results.md"):
+                self.assertEqual((self.path / out / name).read_bytes(), (self.path / "whole" / name).read_bytes(),
+                                 f"{name} after a kill at {share} of the experiment")
+        self.assertGreaterEqual(killed, 2)
+
+    def test_its_runs_end_with_it(self):
+        """Killed alone, the parent takes its runs along: nobody works on when it is started again."""
+        child = subprocess.Popen([CTR, "experiment", self.yaml, "--out", self.path / "all", "--set", "train.epochs=500",
+                                  "--set", "train.patience=500"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.await_run(child)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        self.assert_nobody_at_work()
+
+    def test_interrupted_by_a_signal(self):
+        child = subprocess.Popen([CTR, "experiment", self.yaml, "--out", self.path / "all", "--set", "train.epochs=500",
+                                  "--set", "train.patience=500"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.await_run(child)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(timeout=ctrtest.TIMEOUT)
+        self.assertEqual(child.returncode, 1)
+        self.assertIn("goes on where it stopped", err)
+        self.assert_nobody_at_work()
+
+    def await_run(self, child):
+        end = time.monotonic() + ctrtest.TIMEOUT
+        while not list(self.path.glob("all/runs/*/state.safetensors")):
+            self.assertIsNone(child.poll())
+            self.assertLess(time.monotonic(), end)
+            os.sched_yield()
+
+    def assert_nobody_at_work(self):
+        """Every lock of a run can be had: flock waits for its holder to end."""
+        for lock in self.path.glob("all/runs/*/lock"):
+            subprocess.run(["flock", lock, "true"], check=True, timeout=ctrtest.TIMEOUT)
+
+
+class Files(Experiment):
+    def test_the_files_of_the_manual_are_valid(self):
+        data = synth(self.path / "data")
+        for file in sorted((SOURCE / "docs/experiments").glob("*.yaml")):
+            sets = [] if "synth:" in file.read_text() else [
+                f"--set=data.{part}={data}/{part}.txt" for part in ("train", "valid", "test")]
+            sets = [word for one in sets for word in one.split("=", 1)]
+            out, _ = run("experiment", file, "--out", self.path / file.stem, "--list", *sets)
+            self.assertGreaterEqual(len(out.splitlines()), 3, file)
+
+
+def weights(path):
+    """The tensors of a model, without its metadata."""
+    data = path.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    return {key: data[start + entry["data_offsets"][0]:start + entry["data_offsets"][1]]
+            for key, entry in ctrtest.header(path).items() if key != "__metadata__"}
+
+
+if __name__ == "__main__":
+    ctrtest.main()
