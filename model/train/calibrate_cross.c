@@ -2,11 +2,13 @@
 
 #include "base/hash64.h"
 #include "model/train/progress.h"
+#include "model/train/sorted_sum.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 // Another seed than that of the split into training and validation: else the folds of validation
 // lists would depend on how these were chosen.
@@ -19,6 +21,7 @@ struct work {
     unsigned *fold;                 // (lists)
     double *p[CALIBRATE_KINDS];     // (docs) each, out of fold
     struct quality_calib_doc *docs; // (docs)
+    double *scratch;                // (docs) and (lists)
     struct progress progress;
 };
 
@@ -90,6 +93,37 @@ MUST_USE static enum status measure_row(struct work *work, enum calibrate_kind k
     return STATUS_OK;
 }
 
+static double loss_of(double p, bool click)
+{
+    return click ? -log(p) : -log1p(-p);
+}
+
+// The mean over documents of a sample of lists is a ratio of two sums over lists; its spread is
+// that of what each list adds beyond its share.
+static struct stat_mean gain_of(struct work *work, enum calibrate_kind kind)
+{
+    const struct scoreset *set = work->set;
+    double *terms = work->scratch, *lists = work->scratch + set->docs;
+    for (size_t i = 0; i < set->lists; i++) {
+        size_t n = 0;
+        for (uint64_t d = set->offset[i]; d < set->offset[i + 1]; d++) {
+            const bool click = set->grade[d] > 0;
+            terms[n++] =
+                loss_of(work->p[CALIBRATE_IDENTITY][d], click) - loss_of(work->p[kind][d], click);
+        }
+        lists[i] = sorted_sum(terms, n);
+    }
+    memcpy(terms, lists, set->lists * sizeof(*terms));
+    const double mean = sorted_sum(terms, set->lists) / (double)set->docs;
+    const double share = (double)set->lists / (double)set->docs;
+    for (size_t i = 0; i < set->lists; i++) {
+        const double docs = (double)(set->offset[i + 1] - set->offset[i]);
+        lists[i] = mean + (lists[i] - mean * docs) * share;
+    }
+    sorted_sum(lists, set->lists); // sorts: the same bits for any order
+    return stat_mean_of(lists, set->lists);
+}
+
 // Which folds have documents; returns how many.
 static unsigned used_folds(const struct work *work, bool *used)
 {
@@ -111,6 +145,7 @@ MUST_USE static enum status validate(struct work *work, const bool *used,
             TRY(run_fold(work, fold, reterr));
     for (int k = 0; k < CALIBRATE_KINDS; k++) {
         TRY(measure_row(work, (enum calibrate_kind)k, &cross->rows[k], reterr));
+        cross->rows[k].gain = gain_of(work, (enum calibrate_kind)k);
         if (cross->rows[k].out_of_fold.logloss < cross->rows[cross->best].out_of_fold.logloss)
             cross->best = (enum calibrate_kind)k;
     }
@@ -157,12 +192,15 @@ enum status calibrate_cross(const struct scoreset *set,
                         .options = options,
                         .points = calloc(set->docs, sizeof(*work.points)),
                         .fold = calloc(set->lists, sizeof(*work.fold)),
-                        .docs = calloc(set->docs, sizeof(*work.docs))};
+                        .docs = calloc(set->docs, sizeof(*work.docs)),
+                        .scratch = calloc(set->docs + set->lists, sizeof(*work.scratch))};
     struct calibrate_cross cross = {.best = CALIBRATE_IDENTITY};
     bool *used = calloc(options->folds, sizeof(*used));
-    bool memory = work.points != NULL && work.fold != NULL && work.docs != NULL && used != NULL;
+    bool memory = work.points != NULL && work.fold != NULL && work.docs != NULL &&
+                  work.scratch != NULL && used != NULL;
     for (int k = 0; k < CALIBRATE_KINDS; k++) {
         cross.rows[k].out_of_fold = undefined();
+        cross.rows[k].gain = (struct stat_mean){0, (double)NAN, (double)NAN, (double)NAN};
         work.p[k] = calloc(set->docs, sizeof(double));
         memory = memory && work.p[k] != NULL;
     }
@@ -174,6 +212,7 @@ enum status calibrate_cross(const struct scoreset *set,
     free(work.points);
     free(work.fold);
     free(work.docs);
+    free(work.scratch);
     free(used);
     if (code == STATUS_OK)
         *ret_cross = cross;

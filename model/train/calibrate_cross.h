@@ -2,6 +2,7 @@
 // (spec/algorithm.md 9): k-fold cross-validation whose folds are lists, never documents.
 #pragma once
 
+#include "base/stat.h"
 #include "model/train/calibrate_fit.h"
 #include "model/train/quality_calib.h"
 #include "model/train/quality_reliability.h"
@@ -16,6 +17,9 @@ struct calibrate_cross_row {
     // Of the served probabilities of each fold by the map fitted on the others; where there are no
     // folds, all values are NaN and there are no bins.
     struct quality_calib out_of_fold;
+    // Out-of-fold LogLoss of the identity minus that of the map, with its 95 % interval: lists, not
+    // documents, are what was drawn at random.
+    struct stat_mean gain;
     struct reliability_bin bins[CALIBRATE_CROSS_BINS];
     size_t bin_count;
 };

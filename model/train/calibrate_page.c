@@ -41,7 +41,11 @@ static void print_quality(const struct calibrate_page *page, const char *title, 
 
 static void print_out_of_fold(const struct calibrate_page *page, FILE *out)
 {
-    print_head(out, "Cross-validated: every list by maps that were fitted without it");
+    fprintf(
+        out,
+        "\nCross-validated: every list by maps that were fitted without it; gain of LogLoss over"
+        " the identity\n%-13s%10s%9s%9s%9s%10s%11s%11s\n",
+        "map", "LogLoss", "PCOC", "ECE-100", "slope", "intercept", "gain", "+- 95 %");
     for (size_t i = 0; i < page->count; i++) {
         const struct calibrate_page_row *row = &page->rows[i];
         const struct quality_calib *q = &row->out_of_fold;
@@ -49,7 +53,21 @@ static void print_out_of_fold(const struct calibrate_page *page, FILE *out)
             continue;
         fprintf(out, "%-13s", row->map);
         print_measures(out, q->logloss, q->pcoc, q->ece_100, q->slope, q->intercept);
+        print_number(out, 11, 6, row->gain.mean);
+        print_number(out, 11, 6, row->gain.half);
         fprintf(out, "%s\n", row->chosen ? "  chosen" : "");
+    }
+}
+
+// A gain whose interval has 0 in it may be chance.
+static void print_doubt(const struct calibrate_page *page, FILE *out)
+{
+    for (size_t i = 1; i < page->count; i++) {
+        const struct calibrate_page_row *row = &page->rows[i];
+        if (row->chosen && row->why == NULL && row->gain.mean <= row->gain.half)
+            fprintf(out,
+                    "The gain of %s over the identity may be chance: its interval has 0 in it.\n",
+                    row->map);
     }
 }
 
@@ -73,8 +91,10 @@ static void print_bins(const struct calibrate_page_row *row, FILE *out)
 
 void calibrate_page_print(const struct calibrate_page *page, FILE *out)
 {
-    if (page->validated)
+    if (page->validated) {
         print_out_of_fold(page, out);
+        print_doubt(page, out);
+    }
     print_quality(page, "On the data of the fit", false, out);
     if (page->test != NULL)
         print_quality(page, "On the test data", true, out);
@@ -118,6 +138,14 @@ static struct json_value *calib_json(const struct quality_calib *calib)
     return map;
 }
 
+static struct json_value *gain_json(const struct stat_mean *gain)
+{
+    struct json_value *map = json_value_new_map();
+    json_value_set_number(map, "mean", gain->mean);
+    json_value_set_number(map, "half", gain->half);
+    return map;
+}
+
 struct json_value *calibrate_page_json(const struct calibrate_page *page)
 {
     struct json_value *root = json_value_new_map(), *rows = json_value_new_list();
@@ -138,8 +166,10 @@ struct json_value *calibrate_page_json(const struct calibrate_page *page)
         if (page->test != NULL)
             json_value_set(row, "test", quality_to_json(&from->test));
         json_value_set_number(row, "cv_logloss", from->out_of_fold.logloss);
-        if (!isnan(from->out_of_fold.logloss))
+        if (!isnan(from->out_of_fold.logloss)) {
             json_value_set(row, "cv", calib_json(&from->out_of_fold));
+            json_value_set(row, "cv_gain", gain_json(&from->gain));
+        }
         json_value_set_bool(row, "chosen", from->chosen);
         json_value_set(row, "reliability", bins_json(from));
         json_value_push(rows, row);

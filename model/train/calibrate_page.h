@@ -16,6 +16,7 @@ struct calibrate_page_row {
     const char *why; // why it is the identity, or NULL
     struct quality fit, test;
     struct quality_calib out_of_fold; // NaN where there is none
+    struct stat_mean gain;            // over the identity, out of fold
     // Of the test data if there are any, else out of fold.
     struct reliability_bin bins[CALIBRATE_CROSS_BINS];
     size_t bin_count;
@@ -33,6 +34,6 @@ struct calibrate_page {              // texts are borrowed
 // One row a map, then the reliability of the identity beside that of the chosen map.
 void calibrate_page_print(const struct calibrate_page *page, FILE *out);
 // {"kind": "calibration", "model", "chosen", "reliability_of", "rows": [{"map", "fit", "test",
-// "cv_logloss", "cv", "chosen", "why", "reliability": [{"docs", "p", "clicks", "truth"}]}]}; `p`
-// and `clicks` are means of a bin. The caller frees.
+// "cv_logloss", "cv_gain": {"mean", "half"}, "cv", "chosen", "why", "reliability": [{"docs", "p",
+// "clicks", "truth"}]}]}; `p` and `clicks` are means of a bin. The caller frees.
 struct json_value *calibrate_page_json(const struct calibrate_page *page);

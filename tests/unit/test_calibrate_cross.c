@@ -116,6 +116,13 @@ static void test_out_of_fold(void **state)
         const struct calibrate_cross_row *row = &cross.rows[k];
         assert_int_equal(row->fit.map.kind, k);
         near_is(row->out_of_fold.logloss, by_hand(&held, (enum calibrate_kind)k), 1e-12);
+        // The interval is of a mean over documents; list lengths are equal here, so it is the
+        // plain one over lists.
+        near_is(row->gain.mean,
+                cross.rows[CALIBRATE_IDENTITY].out_of_fold.logloss - row->out_of_fold.logloss,
+                1e-14);
+        assert_int_equal(row->gain.n, LISTS);
+        assert_true(k == CALIBRATE_IDENTITY ? row->gain.half == 0 : row->gain.half > 0);
         double docs = 0, clicks = 0;
         for (size_t b = 0; b < row->bin_count; b++) {
             docs += (double)row->bins[b].docs;
@@ -126,6 +133,54 @@ static void test_out_of_fold(void **state)
         assert_true(row->out_of_fold.logloss >= cross.rows[cross.best].out_of_fold.logloss);
     }
     near_is(cross.rows[CALIBRATE_PLATT].fit.map.slope, 0.4, 0.1);
+    assert_true(cross.rows[CALIBRATE_PLATT].gain.mean > cross.rows[CALIBRATE_PLATT].gain.half);
+    calibrate_cross_fini(&cross);
+}
+
+// Of lists of unequal length, against the ratio's variance written out.
+static void test_gain_interval(void **state)
+{
+    (void)state;
+    static struct held held;
+    static uint32_t number[LISTS];
+    struct calibrate_cross cross;
+    in_order(number);
+    hold(&held, number, 0.4, -0.8);
+    for (size_t i = 1; i < LISTS; i += 2)
+        held.offset[i] = i * LENGTH - 2 + i % 4; // lengths 5, 7, 7, 5
+    assert_int_equal(calibrate_cross(&held.set, &options, &cross, NULL), STATUS_OK);
+    double gain[LISTS] = {0}, total = 0, squares = 0;
+    for (unsigned fold = 0; fold < FOLDS; fold++) {
+        static struct calibrate_point points[DOCS];
+        struct calibrate_fit fit;
+        size_t n = 0;
+        for (size_t i = 0; i < LISTS; i++)
+            for (size_t d = held.offset[i]; d < held.offset[i + 1]; d++)
+                if (calibrate_cross_fold(dataset_qid(&held.data, i), FOLDS) != fold)
+                    points[n++] =
+                        (struct calibrate_point){(double)held.logit[d], 1, held.grade[d] > 0};
+        calibrate_fit_sort(points, n);
+        assert_int_equal(calibrate_fit(CALIBRATE_PLATT, points, n, &options.rules, &fit, NULL),
+                         STATUS_OK);
+        for (size_t i = 0; i < LISTS; i++)
+            for (size_t d = held.offset[i]; d < held.offset[i + 1]; d++)
+                if (calibrate_cross_fold(dataset_qid(&held.data, i), FOLDS) == fold)
+                    gain[i] +=
+                        cross_entropy(1 / (1 + exp(-(double)held.logit[d])), held.grade[d] > 0) -
+                        cross_entropy(calibrate_probability(&fit.map, held.logit[d]),
+                                      held.grade[d] > 0);
+        calibrate_fit_fini(&fit);
+    }
+    for (size_t i = 0; i < LISTS; i++)
+        total += gain[i];
+    for (size_t i = 0; i < LISTS; i++) {
+        const double rest = gain[i] - total / DOCS * (double)(held.offset[i + 1] - held.offset[i]);
+        squares += rest * rest;
+    }
+    const double error = sqrt(squares * LISTS / (LISTS - 1)) / DOCS;
+    const struct stat_mean *found = &cross.rows[CALIBRATE_PLATT].gain;
+    near_is(found->mean, total / DOCS, 1e-13);
+    near_is(found->half, 1.9679 * error, 1e-4 * error); // t of 299 degrees of freedom
     calibrate_cross_fini(&cross);
 }
 
@@ -167,6 +222,7 @@ static void test_order_is_nothing(void **state)
     for (int k = 0; k < CALIBRATE_KINDS; k++) {
         const struct calibrate_cross_row *a = &cross.rows[k], *b = &other.rows[k];
         assert_memory_equal(&a->out_of_fold, &b->out_of_fold, sizeof(a->out_of_fold));
+        assert_true(a->gain.mean == b->gain.mean && a->gain.half == b->gain.half);
         assert_memory_equal(a->bins, b->bins, sizeof(a->bins));
         assert_true(a->fit.map.slope == b->fit.map.slope);
         assert_true(a->fit.map.temperature == b->fit.map.temperature);
@@ -203,8 +259,11 @@ static void test_one_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_folds),    cmocka_unit_test(test_out_of_fold),
-        cmocka_unit_test(test_shift),    cmocka_unit_test(test_order_is_nothing),
+        cmocka_unit_test(test_folds),
+        cmocka_unit_test(test_out_of_fold),
+        cmocka_unit_test(test_gain_interval),
+        cmocka_unit_test(test_shift),
+        cmocka_unit_test(test_order_is_nothing),
         cmocka_unit_test(test_one_list),
     };
     return cmocka_run_group_tests_name("calibrate_cross", tests, NULL, NULL);

@@ -22,6 +22,7 @@ static struct calibrate_page make_page(bool test)
         row->fit.slope = i == 1 ? (double)NAN : 0.75;
         row->test.logloss = 0.25 + 0.125 * (double)i;
         row->out_of_fold.logloss = i == 2 ? (double)NAN : 0.625;
+        row->gain = (struct stat_mean){.n = 9, .mean = 0.125, .half = i == 1 ? 0.25 : 0};
         row->bins[0] = (struct reliability_bin){4, 1, 2, 0};
         row->bin_count = i == 2 ? 0 : 1;
     }
@@ -53,6 +54,10 @@ static void test_print(void **state)
     is_printed(&page, "  0.00000        -    0.0000  chosen\n", true);
     is_printed(&page, "Reliability, test", true);
     is_printed(&page, "         4    0.250000    0.500000    2.0000\n", true);
+    is_printed(&page, "   0.125000   0.250000  chosen\n", true);
+    is_printed(&page, "The gain of platt over the identity may be chance", true);
+    page.rows[1].gain.half = 0.0625;
+    is_printed(&page, "may be chance", false);
     page = make_page(false);
     is_printed(&page, "On the test data", false);
     is_printed(&page, "Reliability, cross-validation", true);
@@ -75,6 +80,7 @@ static void test_json(void **state)
         "\"chosen\":\"platt\"",
         "\"cv_logloss\":0.625",
         "\"cv_logloss\":null",
+        "\"cv_gain\":{\"half\":0.25,\"mean\":0.125}",
         "\"reliability\":[{\"clicks\":0.5,\"docs\":4,\"p\":0.25,\"truth\":null}]",
         "\"reliability_of\":\"cross-validation\"",
         "\"why\":\"of a reason\"",
