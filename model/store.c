@@ -265,6 +265,12 @@ static MUST_USE enum status try_versions(int root, const char *modeldir,
             *ret_version = list->versions[i];
             return STATUS_OK;
         }
+        // That says nothing about the version: an older one must not serve in its place.
+        if (code == STATUS_NO_MEMORY) {
+            if (reterr != NULL)
+                *reterr = why;
+            return code;
+        }
         if (refusals_add(refusals, list->versions[i], &why) != STATUS_OK)
             return diag_at_line(reterr, STATUS_NO_MEMORY, modeldir, 0, 0,
                                 "no memory for a refusal");

@@ -55,7 +55,7 @@ struct store_refusals {
 
 // From the newest version to the oldest, the first that is valid. The refused ones before it are in
 // *ret_refusals in either case (for the caller to log, and to free). STATUS_CONFIG if none is
-// valid.
+// valid, STATUS_NO_MEMORY if there was no memory to look at one.
 MUST_USE enum status store_newest(const char *modeldir, const struct kernels *kernels,
                                   struct scorer *ret_scorer, uint64_t *ret_version,
                                   struct store_refusals *ret_refusals, struct diag *reterr);

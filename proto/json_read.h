@@ -1,6 +1,7 @@
 // Fast JSON in and fast numbers out: the one door to simdjson, and the only C++ file behind it.
-// Strict: duplicate keys refused, everything that is skipped is validated, depth <= 32, UTF-8
-// checked, numbers in the JSON grammar and finite. No exception leaves it.
+// Strict: keys that are known are refused the second time, everything that is skipped is validated
+// (but for its duplicate keys), depth <= 32, UTF-8 checked, numbers in the JSON grammar and finite.
+// No exception leaves it.
 #pragma once
 
 #include "base/status.h"
@@ -20,8 +21,7 @@ struct json_reader *json_read_new(size_t max_body_bytes); // NULL: no memory
 void json_read_free(struct json_reader *reader);
 
 // body[size .. size + JSON_READ_PADDING) must be readable. On failure `reterr->path` is the JSON
-// path
-// ("candidates[3].features.f[12]") and the words say what was expected and what was found.
+// path ("candidates[3].features.f[12]") and the words say what was expected and what was found.
 // STATUS_INVALID, STATUS_TOO_LARGE (candidates, arena).
 MUST_USE enum status json_read_rank(struct json_reader *reader, const char *body, size_t size,
                                     const struct row_layout *layout,

@@ -43,8 +43,7 @@ enum status rank_check_ids(const struct rank_request *request, struct arena *are
     size_t mark = arena_mark(arena);
     uint32_t *table = arena_zero_array(arena, slots, sizeof(*table)); // index + 1, 0 is free
     if (table == NULL)
-        return diag_set(reterr, STATUS_TOO_LARGE,
-                        "the request needs more memory than one may have");
+        return diag_set(reterr, STATUS_TOO_LARGE, "%s", rank_memory_words);
     enum status code = STATUS_OK;
     for (size_t i = 0; code == STATUS_OK && i < request->count; i++) {
         struct span id = request->candidates[i].id;

@@ -82,7 +82,7 @@ struct run {
 
 static enum status out_of_memory(struct run *run)
 {
-    return diag_set(&run->diag, STATUS_TOO_LARGE, "the request needs more memory than one may use");
+    return diag_set(&run->diag, STATUS_TOO_LARGE, "%s", rank_memory_words);
 }
 
 static void lap(struct run *run, enum rank_stage stage)

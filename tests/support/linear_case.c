@@ -15,7 +15,8 @@ static void make_data(struct linear_case *linear, const size_t *docs, size_t lis
         linear->offset[i + 1] = all += docs[i];
     linear->values = calloc(all * LINEAR_CASE_COLUMNS, sizeof(*linear->values));
     linear->grade = calloc(all, sizeof(*linear->grade));
-    assert_true(linear->values != NULL && linear->grade != NULL);
+    assert_non_null(linear->values);
+    assert_non_null(linear->grade);
     struct rng rng;
     rng_start(&rng, 17, RNG_TEST, 0, 0);
     for (size_t i = 0; i < all * LINEAR_CASE_COLUMNS; i++)

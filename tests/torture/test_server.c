@@ -1,0 +1,171 @@
+// The start of a server and a request while memory runs out: every allocation fails once, and from
+// each on for good. The start is refused for want of memory and leaves nothing behind (the
+// sanitizer counts); a request is answered whole or its buffer says that it is not.
+#include "base/file.h"
+#include "base/tick.h"
+#include "server/registry.h"
+#include "server/server_metrics.h"
+#include "server/slot.h"
+#include "server/worker.h"
+#include "tests/support/check.h"
+#include "tests/support/failmalloc.h"
+#include "tests/support/make_checkpoint.h"
+#include "tests/support/scratch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_BODY = 4096 };
+
+static const struct serve_limits limits = {.max_body_bytes = MAX_BODY,
+                                           .rank = {.max_candidates = 20}};
+static const char body[] = "{\"id\":\"r\\u0031\",\"candidates\":["
+                           "{\"id\":\"a\",\"bid\":1,\"features\":{\"f\":[1,2]}},"
+                           "{\"id\":\"b\\u0062\",\"bid\":2,\"features\":{\"f\":[3,4]}}]}";
+
+struct bench {
+    struct scratch scratch;
+    char folder[128];
+    const struct kernels *kernels;
+};
+
+static void never(struct slot *slot)
+{
+    (void)slot;
+    fail_msg("nobody asked");
+}
+
+// All that daemon.c makes before it listens, and its end.
+static enum status start_and_stop(const struct bench *bench)
+{
+    struct registry registry = {0};
+    struct server_metrics metrics = {0};
+    struct worker_crew *crew = NULL;
+    struct worker_parts parts = {.registry = &registry, .limits = limits, .wake = never};
+    struct diag diag = {0};
+    enum status code = registry_open(bench->folder, NULL, bench->kernels, &registry, &diag);
+    if (code == STATUS_OK) {
+        parts.queue = queue_new(4);
+        parts.slots = slot_pool_new(3, MAX_BODY, serve_max_reply_bytes(&limits));
+        parts.metrics = &metrics;
+        code = server_metrics_init(&metrics, 2);
+        if (parts.queue == NULL || parts.slots == NULL)
+            code = STATUS_NO_MEMORY;
+        if (code == STATUS_OK)
+            code = worker_start(&parts, 2, &crew, &diag);
+    }
+    if (parts.queue != NULL)
+        queue_close(parts.queue);
+    worker_stop(crew);
+    slot_pool_free(parts.slots);
+    queue_free(parts.queue);
+    server_metrics_fini(&metrics);
+    registry_close(&registry);
+    return code;
+}
+
+static void test_the_start(void **state)
+{
+    const struct bench *bench = *state;
+    for (enum failmalloc_mode mode = FAILMALLOC_ONCE; mode <= FAILMALLOC_SINCE; mode++) {
+        unsigned long nth = 0;
+        for (bool failed = true; failed;) {
+            failmalloc_arm(++nth, mode);
+            enum status code = start_and_stop(bench);
+            failed = failmalloc_disarm();
+            assert_true(nth < 10000);
+            if (code != (failed ? STATUS_NO_MEMORY : STATUS_OK))
+                fail_msg("allocation %lu failing gave %s", nth, status_label(code));
+        }
+        assert_true(nth > 20);
+    }
+}
+
+// One request as connection and worker see it, in buffers that are new and must grow.
+static enum status one_request(struct serve *serve, const struct registry_model *model,
+                               struct slot_pool *slots, bool *ret_whole)
+{
+    struct slot *slot = slot_take(slots);
+    for (size_t i = 0; i < strlen(body); i += 7)
+        buf_append(&slot->body, body + i, strlen(body) - i < 7 ? strlen(body) - i : 7);
+    enum status code = slot_seal(slot);
+    if (code == STATUS_OK) {
+        struct serve_call call = {
+            .body = slot->body.data, .size = slot->body_size, .arrival_ns = tick_ns()};
+        assert_int_equal(slot->body_size, strlen(body));
+        code = serve_rank(serve, model, &call, &slot->reply);
+    }
+    struct span reply = buf_view(&slot->reply);
+    *ret_whole = buf_status(&slot->reply) == STATUS_OK && reply.size > 0 && reply.data[0] == '{' &&
+                 reply.data[reply.size - 1] == '}';
+    slot_release(slots, slot);
+    return code;
+}
+
+static void test_a_request(void **state)
+{
+    const struct bench *bench = *state;
+    struct registry registry;
+    struct server_metrics metrics;
+    struct serve serve;
+    assert_int_equal(registry_open(bench->folder, NULL, bench->kernels, &registry, NULL),
+                     STATUS_OK);
+    const struct registry_model *model = registry_model(&registry);
+    assert_int_equal(server_metrics_init(&metrics, 1), STATUS_OK);
+    assert_int_equal(serve_init(&serve, &limits, model, metric_shard(metrics.set, 1)), STATUS_OK);
+    unsigned long nth = 0;
+    for (bool failed = true; failed;) {
+        struct slot_pool *slots = slot_pool_new(1, MAX_BODY, serve_max_reply_bytes(&limits));
+        assert_non_null(slots);
+        bool whole = false;
+        failmalloc_arm(++nth, FAILMALLOC_SINCE);
+        enum status code = one_request(&serve, model, slots, &whole);
+        failed = failmalloc_disarm();
+        assert_true(nth < 1000);
+        // Of an arena that is emulated the client hears that its request is too large.
+        if (failed)
+            assert_true(code == STATUS_NO_MEMORY || code == STATUS_TOO_LARGE);
+        else
+            assert_true(code == STATUS_OK && whole);
+        // The same slot serves the next request.
+        assert_int_equal(one_request(&serve, model, slots, &whole), STATUS_OK);
+        assert_true(whole);
+        slot_pool_free(slots);
+    }
+    assert_true(nth > 2); // body and reply
+    serve_fini(&serve);
+    server_metrics_fini(&metrics);
+    registry_close(&registry);
+}
+
+static int set_up(void **state)
+{
+    static struct bench bench;
+    static const size_t hidden[] = {4};
+    static const struct make_checkpoint spec = {CHECKPOINT_STUDENT, "f:item:2", hidden, 1, 5};
+    char version[160], file[192];
+    scratch_make(&bench.scratch);
+    scratch_path(&bench.scratch, "demo", bench.folder);
+    snprintf(version, sizeof(version), "%s/1", bench.folder);
+    snprintf(file, sizeof(file), "%s/student.safetensors", version);
+    *state = &bench;
+    return file_make_folder(version, NULL) != STATUS_OK ||
+           make_checkpoint_file(file, &spec, NULL) != STATUS_OK ||
+           kernels_choose("auto", &bench.kernels, NULL) != STATUS_OK;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *bench = *state;
+    scratch_remove(&bench->scratch);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_start),
+        cmocka_unit_test(test_a_request),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
