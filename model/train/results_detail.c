@@ -34,9 +34,11 @@ MUST_USE static enum status detail_take_bins(const struct json_value *root,
     for (size_t k = 0; ok && k < count; k++) {
         const struct json_value *bin = json_value_at(list, k);
         ok = json_value_kind(bin) == JSON_VALUE_LIST && json_value_size(bin) == DETAIL_SUMS;
-        for (size_t i = 0; ok && i < DETAIL_SUMS; i++)
-            bins->sums[k][i] += detail_number(json_value_at(bin, i), &ok);
-        ok = ok && bins->sums[k][DETAIL_DOCS] >= 1;
+        for (size_t i = 0; ok && i < DETAIL_SUMS; i++) {
+            const double value = detail_number(json_value_at(bin, i), &ok);
+            ok = ok && (i == DETAIL_TRUTH || value >= (i == DETAIL_DOCS ? 1 : 0));
+            bins->sums[k][i] += value;
+        }
     }
     if (!ok)
         return diag_at_path(
