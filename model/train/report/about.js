@@ -3,7 +3,8 @@
 function aboutSettings(page, methods) {
   const cells = (method) => {
     const chosen = method.chosen ?? {};
-    return [methodsTitle(method), numberPlain(chosen.ratio), numberPlain(chosen.tau), numberPlain(chosen.lr),
+    const name = [methodsTitle(method), method.summary ? dom("small", { class: "under" }, String(method.summary)) : null];
+    return [{ content: name, class: "words" }, numberPlain(chosen.ratio), numberPlain(chosen.tau), numberPlain(chosen.lr),
       numberCount((method.runs ?? []).length), { content: aboutRule(chosen.rule), class: "words" }];
   };
   const diverged = Array.isArray(page.diverged) ? page.diverged : [];

@@ -15,35 +15,34 @@ function answerSection(page, methods) {
     answerCautions(page, verdict, methods));
 }
 
-function answerHeadline({ best, base, nothing, tied, students }) {
-  const name = methodsTitle(best);
+function answerHeadline({ choice, nothing, equals, students }) {
   if (!nothing) {
-    return tied.length === 0 ? `Serve ${name}` : `Serve ${name}, or one of its equals`;
+    return `Serve ${methodsTitle(choice)}`;
   }
   if (students.length === 1) {
     return "Only Base was measured";
   }
-  return best === base && tied.length === 0 ? "Serve Base: nothing that keeps its LogLoss ranks as well"
+  return equals.length === 0 ? "Serve Base: nothing that keeps its LogLoss ranks as well"
     : "Serve Base: no method is better beyond doubt";
 }
 
 function answerSummary(verdict) {
-  const { best, base, tied, refused, nothing, sure } = verdict;
+  const { choice, first, base, equals, refused, nothing, sure } = verdict;
   const sentences = [];
-  if (!nothing && base) {
-    const gap = verdictGap(best, base, "ndcg10");
-    sentences.push(`Of the methods that keep Base's LogLoss it ranks best: NDCG@10 ${numberSigned(gap?.mean)} over Base` +
-      (numberIs(gap?.low) ? ` (95 % interval ${numberInterval(gap)}, ${gap.n} paired seeds).` : "."));
-  } else if (!base) {
+  const gap = base ? verdictGap(first === base ? choice : first, base, "ndcg10") : null;
+  if (!base) {
     sentences.push("It ranks best. Base was not measured here, so nothing is known of what distillation adds.");
-  } else if (best !== base) {
-    const gap = verdictGap(best, base, "ndcg10");
-    sentences.push(`${methodsTitle(best)} has the highest NDCG@10, but its lead of ${numberSigned(gap?.mean)} over Base ` +
+  } else if (nothing && first !== base) {
+    sentences.push(`${methodsTitle(first)} has the highest NDCG@10, but its lead of ${numberSigned(gap?.mean)} over Base ` +
       (sure ? `may be chance (95 % interval ${numberInterval(gap)}).` : "comes from one seed and may be chance."));
+  } else if (!nothing) {
+    const own = verdictGap(choice, base, "ndcg10");
+    sentences.push(`It ranks better than Base without worse probabilities: NDCG@10 ${numberSigned(own?.mean)}` +
+      (numberIs(own?.low) ? ` (95 % interval ${numberInterval(own)}, ${own.n} paired seeds).` : "."));
   }
-  const equals = tied.filter((method) => method !== base);
-  if (equals.length > 0 && !nothing) {
-    sentences.push(`${numberList(equals.map(methodsTitle))} cannot be told apart from it.`);
+  if (!nothing && equals.length > 0) {
+    sentences.push(`In ranking, ${numberList(equals.map(methodsTitle))} cannot be told apart from the best; of these equals ` +
+      `${methodsTitle(choice)} has the lowest LogLoss.`);
   }
   if (refused.length > 0) {
     sentences.push(`Set aside, because their probabilities are worse than Base's: ` +
@@ -69,32 +68,30 @@ function answerMood(gap, better) {
   return (gap.mean > 0) === (better === "higher") ? "good" : "bad";
 }
 
-// The numbers are those of the best method; where Base is to be served they tell what would be gained.
-function answerTiles({ best, base }, methods) {
+function answerTiles({ choice, base }, methods) {
   const teacher = methods.find((method) => method.method === "teacher");
-  const of = best === base ? "Base" : methodsTitle(best);
-  const tiles = [];
-  const ndcg = base && best !== base ? verdictGap(best, base, "ndcg10") : null;
-  const share = verdictShare(best, base, teacher, "ndcg10");
-  tiles.push(answerTile("Ranking, NDCG@10", numberMean(best.test.ndcg10), ndcg
-    ? `${of}; ${numberSigned(ndcg.mean)} over Base` +
-      (share === null ? "" : `, ${numberText(share, 0)} % of the teacher's lead`) : of, answerMood(ndcg, "higher")));
-  const loss = base && best !== base ? pairedPercent(verdictGap(best, base, "logloss"), base.test.logloss) : null;
-  tiles.push(answerTile("Probability, LogLoss", numberMean(best.test.logloss), loss
-    ? `${numberSigned(loss.mean, 2)} % against Base (${numberInterval(loss, 2)} %)` : of, answerMood(loss, "lower")));
-  tiles.push(answerTile("Calibration, PCOC and slope",
-    `${numberText(best.test.pcoc?.mean, 3)} · ${numberText(best.test.slope?.mean, 3)}`,
-    "level and spread of the probabilities; 1 and 1 are right"));
-  tiles.push(answerMoney(best, base));
-  return tiles;
+  const { test } = choice;
+  const against = base && choice !== base;
+  const ndcg = against ? verdictGap(choice, base, "ndcg10") : null;
+  const loss = against ? pairedPercent(verdictGap(choice, base, "logloss"), base.test.logloss) : null;
+  const share = against ? verdictShare(choice, base, teacher, "ndcg10") : null;
+  return [
+    answerTile("Ranking, NDCG@10", numberMean(test.ndcg10), ndcg ? `${numberSigned(ndcg.mean)} over Base` +
+      (share === null ? "" : `: ${numberText(share, 0)} % of the teacher's lead`) : "higher is better", answerMood(ndcg, "higher")),
+    answerTile("Probability, LogLoss", numberMean(test.logloss), loss
+      ? `${numberSigned(loss.mean, 2)} % against Base (${numberInterval(loss, 2)} %)` : "lower is better", answerMood(loss, "lower")),
+    answerTile("Calibration, PCOC and slope", `${numberText(test.pcoc?.mean, 3)} · ${numberText(test.slope?.mean, 3)}`,
+      "level and spread of the probabilities; 1 and 1 are right"),
+    answerMoney(choice, base),
+  ];
 }
 
-function answerMoney(best, base) {
-  const regret = best.test.regret_percent;
+function answerMoney(choice, base) {
+  const regret = choice.test.regret_percent;
   if (!regret || !numberIs(regret.mean)) {
     return answerTile("Money", NUMBER_ABSENT, "the true click probability is not known here, so regret cannot be measured");
   }
-  const gap = base && best !== base ? verdictGap(best, base, "regret_percent") : null;
+  const gap = base && choice !== base ? verdictGap(choice, base, "regret_percent") : null;
   return answerTile("Money, auction regret", `${numberMean(regret, 3)} %`,
     `of the welfare lost to wrong probabilities${gap ? `; ${numberSigned(gap.mean, 3)} points against Base` : ""}`,
     answerMood(gap, "lower"));
@@ -113,10 +110,9 @@ function answerCautions(page, verdict, methods) {
   if (verdict.students.length > 2) {
     cautions.push(`The best of ${verdict.students.length} was picked by the numbers shown here, which flatters the winner a little.`);
   }
-  const edge = verdictAtEdge([verdict.best, verdict.clid].filter(Boolean), page.sweep ?? []);
+  const edge = verdictAtEdge([verdict.choice], Array.isArray(page.sweep) ? page.sweep : []);
   if (edge.length > 0) {
-    const names = numberList([...new Set(edge.map(methodsTitle))]);
-    cautions.push(`The ratio chosen for ${names} is at the end of the ratios tried; a better one may lie beyond.`);
+    cautions.push(`The ratio chosen for ${methodsTitle(verdict.choice)} is at the end of the ratios tried; a better one may lie beyond.`);
   }
   if (page.teacher_check && page.teacher_check.better === false) {
     cautions.push(`The teacher does not beat Base (${page.teacher_check.words ?? "see below"}): nothing that distils it can be judged here.`);

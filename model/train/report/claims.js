@@ -41,21 +41,20 @@ function claimsCard(claim) {
 
 function claimsCheck(check) {
   const [name, text] = claimsState(check.seen);
-  const numbers = numberIs(check.mean)
-    ? `${claimsNumber(check.mean)} (${numberIs(check.low) ? `${claimsNumber(check.low)} to ${claimsNumber(check.high)}` : "no interval"})`
-    : "not measured";
+  const digits = claimsDigits(check);
+  const numbers = numberIs(check.mean) ? `${numberSigned(check.mean, digits)} (${numberInterval(check, digits)})` : "not measured";
   const asked = [check.rule, check.note].filter(Boolean).join("; ");
   return dom("li", {},
     dom("span", { class: `dot ${name}`, role: "img", "aria-label": text.slice(2), title: text.slice(2) }, text.slice(0, 1)),
-    dom("span", { class: "what" }, String(check.what ?? ""),
+    dom("span", { class: "what" }, String(check.what ?? "").replaceAll(" - ", " − "),
       dom("small", {}, [asked ? `asked: ${asked}` : "", check.required === false ? " (reported only)" : ""].join(""))),
     claimsBar(check, name),
     dom("span", { class: "number" }, numbers));
 }
 
-function claimsNumber(value) {
-  const size = Math.abs(value);
-  return numberSigned(value, size >= 10 ? 1 : size >= 0.1 ? 3 : 5);
+function claimsDigits({ low, mean, high }) {
+  const size = d3.max([low, mean, high].filter(numberIs), Math.abs);
+  return size >= 10 ? 1 : size >= 0.1 ? 3 : 5;
 }
 
 // A bar on an axis of its own with zero in the middle: the side and the distance matter, not the scale.

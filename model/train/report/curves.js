@@ -53,12 +53,14 @@ function curvesDraw(box, methods, base, [key, , digits]) {
   const epochs = d3.max(methods, (method) => d3.max(curvesPoints(method), (curve) => d3.max(curve.points, (point) => point.epoch)));
   const own = key === "train_loss";
   // The first epochs are far off and would press the rest flat: what lies beyond the axis is clipped.
-  const shared = plotDomain(values(methods), { fence: 2 });
+  const domain = (list) => plotDomain(values(list), { fence: 2, keep: list.flatMap((method) => curvesPoints(method).map((curve) =>
+    curve.points.find((point) => point.epoch === curve.kept)?.[key])) });
+  const shared = domain(methods);
   figureGrid(box, {
     panels: methods.map((method) => ({ title: methodsTitle(method), method })),
     least: 210, aspect: 0.72,
     draw: (svg, { method }, size) => curvesPanel(svg, method, {
-      key, digits, epochs, base: own ? [] : curvesMean(base, key), domain: own ? plotDomain(values([method]), { fence: 2 }) : shared,
+      key, digits, epochs, base: own ? [] : curvesMean(base, key), domain: own ? domain([method]) : shared,
     }, size),
   });
 }

@@ -1,6 +1,6 @@
 // Figures of intervals on the test set: differences to CLID, errors against the truth, money.
 
-const DIFFERENCES_MEASURES = ["ndcg10", "logloss", "gauc", "ece_100", "slope", "true_error"];
+const DIFFERENCES_MEASURES = ["ndcg10", "logloss", "gauc", "ece_100", "true_error", "regret_percent"];
 
 function differencesFigure(page, methods) {
   const id = "differences";
@@ -9,7 +9,7 @@ function differencesFigure(page, methods) {
   const panels = measuresOf(page).filter((measure) => DIFFERENCES_MEASURES.includes(measure.key))
     .filter((measure) => rows.some((row) => numberIs(row.vs_clid[measure.key]?.mean)))
     .map((measure) => ({
-      title: measure.title ?? measure.key, hint: differencesHint(measure), digits: (measure.digits ?? 4) + 1, reference: 0,
+      title: measure.title ?? measure.key, hint: differencesHint(measure), digits: measure.digits ?? 4, reference: 0,
       signed: true, axis: "method − CLID", get: (row) => row.vs_clid[measure.key] ?? null,
     }));
   if (panels.length === 0) {
@@ -29,8 +29,20 @@ function differencesFigure(page, methods) {
 }
 
 function differencesHint(measure) {
-  return { higher: "right of 0: better than CLID", lower: "left of 0: better than CLID",
-    one: "1 is right, so see the table for the levels" }[measure.better] ?? "";
+  return { higher: "right of 0: better than CLID", lower: "left of 0: better than CLID" }[measure.better] ?? "";
+}
+
+// What the choice is worth, in the currency of the bids.
+function differencesWorth(methods, base) {
+  const { choice } = verdictOf(methods) ?? {};
+  const gap = choice && base && choice !== base ? verdictGap(choice, base, "regret") : null;
+  if (!gap) {
+    return "";
+  }
+  const verb = gap.mean <= 0 ? "saves" : "loses";
+  return `For every 1,000 pages, ${methodsTitle(choice)} ${verb} ${numberText(Math.abs(gap.mean), 2)} of welfare against Base` +
+    (numberIs(gap.low) ? ` (95 % interval of the difference ${numberInterval(gap, 2)})` : "") +
+    `, out of ${numberText(base.test?.welfare?.mean, 0)}; perfect probabilities would save ${numberText(base.test?.regret?.mean, 2)}.`;
 }
 
 // Panels of plain test measures, a row a method.
@@ -66,8 +78,9 @@ function differencesMoney(methods) {
   const base = methods.find((method) => method.method === "base");
   return differencesLevels({
     id: "money", title: "What wrong probabilities cost", methods,
-    lead: "The same pages and bids, auctioned once with each method's probabilities and once with the true ones.",
-    note: "A factor common to all probabilities changes neither order nor prices; uneven errors change both. That is why a method " +
+    lead: `The same pages and bids, auctioned once with each method's probabilities and once with the true ones. ${
+      differencesWorth(methods, base)}`,
+    note: "The line is Base. " + "A factor common to all probabilities changes neither order nor prices; uneven errors change both. That is why a method " +
       "with a perfect PCOC can still lose money.",
     absent: "Money cannot be measured here: it needs the true click probability, which only made data have. What stands for it on real " +
       "data are LogLoss, slope and the reliability diagrams.",

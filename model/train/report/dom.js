@@ -16,8 +16,7 @@ function dom(name, attributes = {}, ...children) {
 // { content, class, title }. The first cell of a row is its heading.
 function domTable({ caption, head, rows, className = "" }) {
   const cell = (name, value, scope, place) => {
-    const plain = value === null || typeof value !== "object" || value instanceof Node;
-    const { content, ...attributes } = plain ? { content: value } : value;
+    const { content, ...attributes } = value instanceof Object && !(value instanceof Node) ? value : { content: value };
     if (place > 0 && !("class" in attributes)) {
       attributes.class = "number";
     }

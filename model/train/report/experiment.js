@@ -11,13 +11,13 @@ function experimentPage(page) {
       ["answer", "Answer", [answerSection(page, served)]],
       ["evidence", "Ranking and probability", [tradeoffFigure(served), ...measuresSection(page, methods), differencesFigure(page, served)]],
       ["ratios", "Weight ratio", [ratioFigure(page, methods)]],
-      ["calibration", "Calibration", [experimentReliability(methods, seeds), differencesTruth(methods)]],
+      ["calibration", "Calibration", [experimentReliability(served, seeds), differencesTruth(methods)]],
       ["cost", "Money", [differencesMoney(served)]],
-      ["learning", "Learning", [aboutTeacher(page.teacher_check), curvesFigure(methods)]],
-      ["claims", "The paper's claims", claimsSection(page)],
+      ["learning", "Learning", [aboutTeacher(page.teacher_check), curvesFigure(served)]],
+      ["claims", "Claims of the paper", claimsSection(page)],
       ["settings", "Settings", aboutSettings(page, methods)],
-      ["data-used", "Data and configuration", aboutData(page)],
-      ["reading", "How to read this", [aboutReading()]],
+      ["data-used", "Data", aboutData(page)],
+      ["reading", "Reading help", [aboutReading()]],
     ],
   };
 }
@@ -47,7 +47,7 @@ function experimentReliability(methods, seeds) {
   ].filter(Boolean).join(" · ");
   return reliabilityFigure({
     id: "reliability", title: "Do the probabilities hold?",
-    lead: "Test documents in bins of equal size by the probability promised, pooled over the seeds: how many were clicked?",
+    lead: "Test documents in bins of equal size by the probability promised, each method at its chosen setting, seeds pooled: how many were clicked?",
     panels: methods.map((method) => ({ key: method.method, title: methodsTitle(method), hint: hint(method),
       bins: reliabilityBins(method.reliability, seeds) })),
     absent: "No method has bins of promised and observed clicks.",

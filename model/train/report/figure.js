@@ -55,7 +55,7 @@ function figureGrid(box, { panels, least, aspect, tallest = 340, draw }) {
   box.append(grid);
   const frames = panels.map((panel) => {
     const frame = dom("div", { class: "panel" },
-      dom("h4", {}, panel.title), dom("p", { class: "hint" }, panel.hint ?? ""));
+      dom("h4", {}, panel.title), panel.hint === undefined ? null : dom("p", { class: "hint" }, panel.hint));
     grid.append(frame);
     return frame;
   });

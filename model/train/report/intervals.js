@@ -59,7 +59,7 @@ function intervalsRow(svg, { x, y, row, field, panel }) {
   }
   if (off !== 0) {
     plotBeyond(svg, row.method, at, y, off * 90);
-    svg.append("text").attr("class", "beyond-text").attr("x", at - off * 12).attr("y", y).attr("dy", "0.35em")
+    svg.append("text").attr("class", "beyond-text halo").attr("x", at - off * 12).attr("y", y).attr("dy", "0.35em")
       .attr("text-anchor", off > 0 ? "end" : "start").text(show(field.mean, panel.digits));
   } else {
     const dot = svg.append("circle").attr("class", "mark dot").attr("data-method", row.method)

@@ -25,7 +25,7 @@ function measuresBest(methods, measure) {
 
 function measuresCell(method, measure, best, clid) {
   const field = method.test?.[measure.key];
-  const text = numberMean(field, measure.digits ?? 4);
+  const digits = measure.digits ?? 4;
   const gap = method.vs_clid?.[measure.key];
   const classes = ["number"];
   let sign = null;
@@ -37,8 +37,9 @@ function measuresCell(method, measure, best, clid) {
     sign = dom("span", { class: better ? "sign good" : "sign bad" }, better ? "▲" : "▼",
       dom("span", { class: "hidden" }, better ? " better than CLID" : " worse than CLID"));
   }
-  const title = gap ? `minus CLID: ${numberSigned(gap.mean, measure.digits ?? 4)} (${numberInterval(gap, measure.digits ?? 4)})` : null;
-  return { content: dom("span", {}, text, " ", sign ?? dom("span", { class: "sign" })), class: classes.join(" "), title };
+  const title = gap ? `minus CLID: ${numberSigned(gap.mean, digits)} (${numberInterval(gap, digits)})` : null;
+  const half = numberIs(field?.half) ? dom("small", {}, `± ${numberText(field.half, digits)}`) : null;
+  return { content: [dom("span", { class: "mean" }, sign, numberText(field?.mean, digits)), half], class: classes.join(" "), title };
 }
 
 function measuresHead(measure) {
@@ -73,8 +74,7 @@ function measuresSection(page, methods) {
   const key = dom("p", { class: "lead" },
     seeds > 1 ? `Test set, mean of ${seeds} seeds ± half of the 95 % interval. ` : "Test set, one seed: no intervals. ",
     dom("span", { class: "sign good" }, "▲"), " better, ", dom("span", { class: "sign bad" }, "▼"),
-    " worse than CLID beyond doubt (paired by seed); bold: the best student. Methods marked † see the privileged features when they answer, ",
-    "so they cannot be served: they are upper bounds.");
+    " worse than CLID beyond doubt (paired by seed); bold: the best student. Teachers, marked †, are there to teach and are never served.");
   return [
     dom("h3", { id: "table" }, "All methods"), key,
     first.length > 0 ? measuresTable(methods, first, "Measures on the test set") : null,

@@ -1,5 +1,4 @@
-// What drawings share: the svg, axes, domains that one wild value cannot flatten, labels that do not cover one another,
-// the tooltip.
+// What drawings share: the svg, axes, domains that one wild value cannot flatten, the tooltip.
 
 function plotSvg(parent, { width, height, label }) {
   return d3.select(parent).append("svg")
@@ -49,23 +48,6 @@ function plotAxisY(parent, scale, { x, width, ticks = 5, values = null, format =
   const top = d3.min(scale.range());
   group.append("text").attr("class", "axis-title").attr("x", -x + 2).attr("y", top - 9)
     .attr("text-anchor", "start").text(title);
-}
-
-// Moves positions that are nearer than `gap` apart, as little as it can; the order stays.
-function plotSpread(positions, gap, low, high) {
-  const order = d3.range(positions.length).sort((a, b) => positions[a] - positions[b]);
-  const placed = [...positions];
-  let edge = low - gap;
-  for (const i of order) {
-    placed[i] = Math.max(placed[i], edge + gap);
-    edge = placed[i];
-  }
-  edge = high + gap;
-  for (const i of order.reverse()) {
-    placed[i] = Math.min(placed[i], edge - gap);
-    edge = placed[i];
-  }
-  return placed;
 }
 
 // A small arrow at the end of an axis that a value lies beyond: degrees of rotation, 0 points up.

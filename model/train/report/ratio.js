@@ -71,19 +71,21 @@ function ratioDraw(box, { lines, base, part, seed }) {
     return;
   }
   const ratios = d3.sort(new Set(lines.flatMap((line) => line.runs.map((run) => run.ratio))));
-  figureGrid(box, {
-    panels, least: 400, aspect: 0.62,
-    draw: (svg, panel, size) => ratioPanel(svg, panel, { lines, base: base?.[part]?.[panel.key], part, seed, ratios }, size),
-  });
+  const draw = (svg, panel, size) =>
+    ratioPanel(svg, panel, { lines, base: base?.[part]?.[panel.key], part, seed, ratios }, size);
+  figureGrid(box, { panels: panels.slice(0, 2), least: 400, aspect: 0.66, draw });
+  if (panels.length > 2) {
+    figureGrid(box, { panels: panels.slice(2), least: 300, aspect: 0.74, draw });
+  }
 }
 
 function ratioPanel(svg, panel, { lines, base, part, seed, ratios }, { width, height }) {
-  const margin = { left: 58, right: 14, top: 10, bottom: 44 };
+  const margin = { left: 54, right: 14, top: 12, bottom: 44 };
   const value = (run) => run[part]?.[panel.key];
   const x = d3.scaleLog().domain(d3.extent(ratios)).range([margin.left + 8, width - margin.right]);
   const all = lines.flatMap((line) => line.runs.map(value));
   const band = intervalsOf(base);
-  const y = d3.scaleLinear().domain(plotDomain(all, { keep: [band?.low, band?.high, panel.ideal] }))
+  const y = d3.scaleLinear().domain(plotDomain(all, { keep: [band?.low, band?.high, panel.ideal], fence: 1.2 }))
     .range([height - margin.bottom, margin.top]);
   const inner = { left: margin.left, width: width - margin.left - margin.right, height: height - margin.bottom - margin.top };
   plotAxisX(svg, x, { y: height - margin.bottom, height: inner.height, values: ratioTicks(ratios, width),

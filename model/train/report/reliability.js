@@ -43,7 +43,7 @@ function reliabilityFigure({ id, title, lead, panels, absent }) {
 }
 
 function reliabilityScales({ view, all }, { width, height }) {
-  const margin = { left: 48, right: 10, top: 8, bottom: 40 };
+  const margin = { left: 46, right: 10, top: view === "gap" ? 20 : 8, bottom: 40 };
   const bins = all.flatMap((panel) => panel.bins);
   const values = bins.flatMap((bin) => [bin.p, bin.clicks, bin.truth]).filter((value) => numberIs(value) && value > 0);
   const [least, most] = [d3.min(values) ?? 0.001, d3.max(values) ?? 1];
@@ -56,7 +56,7 @@ function reliabilityScales({ view, all }, { width, height }) {
   }
   const gaps = bins.flatMap((bin) => [bin.clicks - bin.p, bin.low - bin.p, bin.high - bin.p,
     numberIs(bin.truth) ? bin.truth - bin.p : 0]);
-  const [low, high] = plotDomain(gaps, { keep: [0], fence: 4 });
+  const [low, high] = plotDomain(gaps, { keep: [0], fence: 5 });
   return { x: along.range(across), y: d3.scaleLinear().domain([low, high]).range(up), log, margin };
 }
 
@@ -69,10 +69,12 @@ function reliabilityPanel(svg, panel, view, size) {
   const percent = (value) => `${numberText(100 * value, Math.abs(value) < 0.0095 && value !== 0 ? 1 : 0)} %`;
   plotAxisX(svg, x, { y: bottom, height: bottom - margin.top, values: ticks, format: percent, title: "promised" });
   plotAxisY(svg, y, { x: left, width: right - left, values: diagonal ? ticks : y.ticks(4),
-    format: diagonal ? percent : null });
+    format: diagonal ? percent : (value) => numberSigned(100 * value, Math.abs(y.domain()[1] - y.domain()[0]) < 0.04 ? 1 : 0),
+    title: diagonal ? "" : "percentage points" });
   const ideal = diagonal ? [x.domain()[0], x.domain()[1]] : [0, 0];
   svg.append("line").attr("class", "reference").attr("x1", left).attr("x2", right).attr("y1", y(ideal[0])).attr("y2", y(ideal[1]));
-  reliabilityMarks(svg, panel, { x, y, ...reliabilityOf(diagonal, x) });
+  const clip = plotClip(svg, left, margin.top, right - left, bottom - margin.top);
+  reliabilityMarks(svg, panel, { x, y, clip, ...reliabilityOf(diagonal, x) });
 }
 
 // How a bin stands in the two views: differences from the promise, or as it is (log axes have no 0).
@@ -84,28 +86,30 @@ function reliabilityOf(diagonal, x) {
   };
 }
 
-function reliabilityMarks(svg, panel, { x, y, across, up }) {
+function reliabilityMarks(svg, panel, { x, y, clip, across, up }) {
   const { color } = methodsStyle(panel.key);
-  const place = (value, bin) => plotHold(y, up(value, bin)).at;
-  svg.append("path").attr("class", "gap mark").attr("d", d3.area().x((bin) => x(across(bin)))
+  const place = (value, bin) => y(up(value, bin));
+  svg.append("path").attr("class", "gap mark").attr("clip-path", clip).attr("d", d3.area().x((bin) => x(across(bin)))
     .y0((bin) => place(bin.p, bin)).y1((bin) => place(bin.clicks, bin))(panel.bins)).style("fill", color);
-  svg.append("path").attr("class", "line mark").attr("d", d3.line().x((bin) => x(across(bin)))
+  svg.append("path").attr("class", "line mark").attr("clip-path", clip).attr("d", d3.line().x((bin) => x(across(bin)))
     .y((bin) => place(bin.clicks, bin))(panel.bins)).style("stroke", color);
-  for (const bin of panel.bins) {
-    const at = x(across(bin));
-    svg.append("line").attr("class", "interval mark").style("stroke", color).attr("x1", at).attr("x2", at)
-      .attr("y1", place(bin.low, bin)).attr("y2", place(bin.high, bin));
-    const { off } = plotHold(y, up(bin.clicks, bin));
-    if (off !== 0) {
-      plotBeyond(svg, panel.key, at, place(bin.clicks, bin), off > 0 ? 0 : 180);
-    } else {
-      svg.append("circle").attr("class", "mark").attr("cx", at).attr("cy", place(bin.clicks, bin)).attr("r", 2.6).style("fill", color);
-    }
-    if (numberIs(bin.truth)) {
-      svg.append("circle").attr("class", "truth mark").attr("cx", at).attr("cy", place(bin.truth, bin)).attr("r", 3.6);
-    }
-    plotTip(svg, at, place(bin.clicks, bin), [panel.title, `promised ${numberText(100 * bin.p, 2)} %`,
-      `clicked ${numberText(100 * bin.clicks, 2)} % (${numberText(100 * bin.low, 2)} to ${numberText(100 * bin.high, 2)})`,
-      ...(numberIs(bin.truth) ? [`true ${numberText(100 * bin.truth, 2)} %`] : []), `${numberCount(bin.docs)} documents`]);
+  panel.bins.forEach((bin) => reliabilityBin(svg, panel, bin, { x: x(across(bin)), y, clip, up, color }));
+}
+
+function reliabilityBin(svg, panel, bin, { x, y, clip, up, color }) {
+  const { at, off } = plotHold(y, up(bin.clicks, bin));
+  svg.append("line").attr("class", "interval mark").attr("clip-path", clip).style("stroke", color).attr("x1", x).attr("x2", x)
+    .attr("y1", y(up(bin.low, bin))).attr("y2", y(up(bin.high, bin)));
+  if (off !== 0) {
+    plotBeyond(svg, panel.key, x, at, off > 0 ? 0 : 180);
+  } else {
+    svg.append("circle").attr("class", "mark").attr("cx", x).attr("cy", at).attr("r", 2.6).style("fill", color);
   }
+  const truth = numberIs(bin.truth) ? plotHold(y, up(bin.truth, bin)) : null;
+  if (truth && truth.off === 0) {
+    svg.append("circle").attr("class", "truth mark").attr("cx", x).attr("cy", truth.at).attr("r", 3.4);
+  }
+  plotTip(svg, x, at, [panel.title, `promised ${numberText(100 * bin.p, 2)} %`,
+    `clicked ${numberText(100 * bin.clicks, 2)} % (${numberText(100 * bin.low, 2)} to ${numberText(100 * bin.high, 2)})`,
+    ...(truth ? [`true ${numberText(100 * bin.truth, 2)} %`] : []), `${numberCount(bin.docs)} documents`]);
 }

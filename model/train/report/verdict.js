@@ -1,7 +1,8 @@
 // The answer that the experiment gives: which method to serve, and how sure that is. Pure: data in, facts out.
 //
-// The rule, told on the page: among students whose test LogLoss is not worse than Base's beyond doubt, the best test
-// NDCG@10; whoever cannot be told apart from the best is as good; if Base is among them, nothing was gained.
+// The rule, told on the page: students whose test LogLoss is worse than Base's beyond doubt are set aside; of the others,
+// those that cannot be told apart from the best test NDCG@10 are equals; if Base is among them it is to be served, else
+// the one of them with the lowest LogLoss.
 
 // Without an interval (one seed), this much more LogLoss than Base, in percent, counts as worse.
 const VERDICT_LOGLOSS_PERCENT = 0.3;
@@ -31,8 +32,9 @@ function verdictTied(method, best) {
   return !gap || !numberIs(gap.high) || gap.high >= 0;
 }
 
-// { best, base, clid, tied, refused, nothing, sure }: methods of results.json; `nothing`: Base is as good as the best;
-// `sure`: more than one seed. null: no student has been measured.
+// { choice, first, base, equals, refused, students, nothing, sure }: `first` has the best NDCG@10, `equals` are those that
+// cannot be told apart from it (with it, without the choice); `nothing`: Base is the choice; `sure`: more than one seed.
+// null: no student has been measured.
 function verdictOf(methods) {
   const students = methods.filter((method) => method.role !== "teacher" && verdictMean(method, "ndcg10") !== null &&
     verdictMean(method, "logloss") !== null);
@@ -43,13 +45,13 @@ function verdictOf(methods) {
   const base = find("base");
   const refused = students.filter((method) => verdictSpoils(method, base));
   const allowed = students.filter((method) => !refused.includes(method));
-  const rank = (method) => -verdictMean(method, "ndcg10");
-  const [best, ...rest] = d3.sort(allowed.length > 0 ? allowed : students, rank);
-  const tied = rest.filter((method) => verdictTied(method, best));
+  const [first, ...rest] = d3.sort(allowed.length > 0 ? allowed : students, (method) => -verdictMean(method, "ndcg10"));
+  const top = [first, ...rest.filter((method) => verdictTied(method, first))];
+  const nothing = top.includes(base);
+  const choice = nothing ? base : d3.least(top, (method) => verdictMean(method, "logloss"));
   return {
-    best, base, clid: find("clid"), tied, refused, students,
-    nothing: base !== null && (best === base || tied.includes(base)),
-    sure: (best.test.ndcg10.values ?? []).filter(numberIs).length > 1,
+    choice, first, base, refused, students, nothing, equals: top.filter((method) => method !== choice),
+    sure: (first.test.ndcg10.values ?? []).filter(numberIs).length > 1,
   };
 }
 
