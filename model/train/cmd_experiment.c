@@ -23,7 +23,7 @@ static const struct command_option cmd_experiment_options[] = {
     {"collect", NULL,
      "make results.json, results.md, timing.json and report.html of what is there"},
     {"set", "KEY=VALUE", "overrides an option of EXPERIMENT.yaml; may be repeated"},
-    {"options", NULL, "print all options of EXPERIMENT.yaml with defaults, and end"},
+    {"options", NULL, "print the options that `ctr train` has not, with defaults, and end"},
     {"options-markdown", NULL, "the same as the table of the manual"},
     {0}};
 
@@ -32,7 +32,7 @@ MUST_USE static enum status cmd_experiment_print(void (*make)(const struct cfg_t
 {
     struct buf text;
     buf_init(&text, 1 << 20);
-    make(&experiment_table, &text);
+    make(&experiment_own_table, &text);
     enum status code = buf_status(&text);
     fputs(buf_view(&text).data, stdout);
     buf_fini(&text);

@@ -27,8 +27,18 @@ static const struct cfg_option experiment_options[] = {
 #undef CFG
 };
 
-const struct cfg_table experiment_table = {
-    experiment_options, sizeof(experiment_options) / sizeof(*experiment_options), "CTR_"};
+#define CFG(...) +1
+enum {
+    EXPERIMENT_OWN = 0
+#include "model/train/experiment.def"
+    ,
+    EXPERIMENT_ALL = sizeof(experiment_options) / sizeof(*experiment_options),
+};
+#undef CFG
+
+const struct cfg_table experiment_table = {experiment_options, EXPERIMENT_ALL, "CTR_"};
+const struct cfg_table experiment_own_table = {experiment_options + EXPERIMENT_ALL - EXPERIMENT_OWN,
+                                               EXPERIMENT_OWN, "CTR_"};
 
 char *experiment_path(const struct experiment *experiment, const char *name)
 {

@@ -22,7 +22,8 @@ struct experiment_config {
 };
 #undef CFG
 
-extern const struct cfg_table experiment_table;
+extern const struct cfg_table experiment_table;     // all options
+extern const struct cfg_table experiment_own_table; // without those of `ctr train`
 
 enum { EXPERIMENT_TEACHER_STOP, EXPERIMENT_TEACHER_WARN };
 
