@@ -103,9 +103,9 @@ MUST_USE static enum status choice_bound(const struct experiment *experiment,
     return code;
 }
 
-enum status experiment_choose(const struct experiment *experiment,
-                              const struct experiment_plan *plan, const struct method *method,
-                              struct experiment_choice *ret_choice, struct diag *reterr)
+enum status experiment_choice_make(const struct experiment *experiment,
+                                   const struct experiment_plan *plan, const struct method *method,
+                                   struct experiment_choice *ret_choice, struct diag *reterr)
 {
     if (method->role == CHECKPOINT_TEACHER || method == method_find("base"))
         return choice_before(experiment, plan, method, ret_choice, reterr);
@@ -129,7 +129,7 @@ enum status experiment_choice_run(const struct experiment *experiment,
 {
     if (seed == experiment->config.seeds.items[0]) {
         struct experiment_choice choice;
-        TRY(experiment_choose(experiment, plan, method, &choice, reterr));
+        TRY(experiment_choice_make(experiment, plan, method, &choice, reterr));
         *ret_entry = (ptrdiff_t)choice.entry;
         return STATUS_OK;
     }
@@ -141,10 +141,10 @@ enum status experiment_choice_run(const struct experiment *experiment,
     return STATUS_OK;
 }
 
-enum status experiment_teacher_check(const struct experiment *experiment,
-                                     const struct experiment_plan *plan,
-                                     const struct method *teacher,
-                                     struct experiment_teacher *ret_check, struct diag *reterr)
+enum status experiment_choice_check(const struct experiment *experiment,
+                                    const struct experiment_plan *plan,
+                                    const struct method *teacher,
+                                    struct experiment_teacher *ret_check, struct diag *reterr)
 {
     const struct cfg_ints *seeds = &experiment->config.seeds;
     const struct method *const methods[] = {teacher, method_find("base")};
@@ -173,10 +173,9 @@ enum status experiment_teacher_check(const struct experiment *experiment,
     return STATUS_OK;
 }
 
-enum status experiment_teacher_stops(const struct experiment *experiment,
-                                     const struct experiment_plan *plan,
-                                     const struct method *method, bool *ret_stops,
-                                     struct diag *reterr)
+enum status experiment_choice_stops(const struct experiment *experiment,
+                                    const struct experiment_plan *plan, const struct method *method,
+                                    bool *ret_stops, struct diag *reterr)
 {
     const struct method *teacher = method_find(method->teacher);
     *ret_stops = false;
@@ -189,7 +188,7 @@ enum status experiment_teacher_stops(const struct experiment *experiment,
             (plan->entries[i].method == teacher || plan->entries[i].method == method_find("base")))
             return STATUS_OK;
     struct experiment_teacher check;
-    TRY(experiment_teacher_check(experiment, plan, teacher, &check, reterr));
+    TRY(experiment_choice_check(experiment, plan, teacher, &check, reterr));
     *ret_stops = !check.better;
     return STATUS_OK;
 }

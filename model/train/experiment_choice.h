@@ -16,10 +16,11 @@ struct experiment_choice {
 // best NDCG@10 among runs with LogLoss <= Base's mean + half of its 95 % interval over seeds; if
 // there is none, the lowest LogLoss. The earlier entry among equals. STATUS_NOT_FINITE if every
 // setting diverged; errors of reading a run.json.
-MUST_USE enum status experiment_choose(const struct experiment *experiment,
-                                       const struct experiment_plan *plan,
-                                       const struct method *method,
-                                       struct experiment_choice *ret_choice, struct diag *reterr);
+MUST_USE enum status experiment_choice_make(const struct experiment *experiment,
+                                            const struct experiment_plan *plan,
+                                            const struct method *method,
+                                            struct experiment_choice *ret_choice,
+                                            struct diag *reterr);
 // The run of a method and seed: the chosen search run for the first seed. EXPERIMENT_NONE if the
 // plan has no such seed.
 MUST_USE enum status experiment_choice_run(const struct experiment *experiment,
@@ -33,14 +34,14 @@ struct experiment_teacher {
     double ndcg_gain, loss_gain; // teacher - base over the paired seeds; a better LogLoss is < 0
 };
 // All runs of `teacher` and of base must be finished.
-MUST_USE enum status experiment_teacher_check(const struct experiment *experiment,
-                                              const struct experiment_plan *plan,
-                                              const struct method *teacher,
-                                              struct experiment_teacher *ret_check,
-                                              struct diag *reterr);
+MUST_USE enum status experiment_choice_check(const struct experiment *experiment,
+                                             const struct experiment_plan *plan,
+                                             const struct method *teacher,
+                                             struct experiment_teacher *ret_check,
+                                             struct diag *reterr);
 // Whether `method` is not to be trained, because its teacher is not better than Base and the
 // experiment says to stop then. false where runs are missing that would tell.
-MUST_USE enum status experiment_teacher_stops(const struct experiment *experiment,
-                                              const struct experiment_plan *plan,
-                                              const struct method *method, bool *ret_stops,
-                                              struct diag *reterr);
+MUST_USE enum status experiment_choice_stops(const struct experiment *experiment,
+                                             const struct experiment_plan *plan,
+                                             const struct method *method, bool *ret_stops,
+                                             struct diag *reterr);

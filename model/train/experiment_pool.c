@@ -144,7 +144,7 @@ MUST_USE static enum status pool_fill(struct pool *pool, struct diag *reterr)
         if (entry->finished || pool->states[i] != POOL_WAITING ||
             experiment_plan_blocker(pool->plan, i) != EXPERIMENT_NONE)
             continue;
-        TRY(experiment_teacher_stops(pool->experiment, pool->plan, entry->method, &stops, reterr));
+        TRY(experiment_choice_stops(pool->experiment, pool->plan, entry->method, &stops, reterr));
         if (stops) {
             LOG_EVENT(LOG_WARN, "teacher not better than base on validation: not distilled",
                       LOG_S("run", entry->id));

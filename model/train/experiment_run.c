@@ -59,7 +59,7 @@ MUST_USE static enum status one_choose(struct one *one, struct diag *reterr)
     }
     struct experiment_choice choice;
     enum status code =
-        experiment_choose(one->experiment, one->plan, one->entry->method, &choice, reterr);
+        experiment_choice_make(one->experiment, one->plan, one->entry->method, &choice, reterr);
     if (code == STATUS_NOT_FINITE) {
         one_diverged(one, reterr);
         return STATUS_OK;
@@ -179,7 +179,7 @@ enum status experiment_run(const struct experiment *experiment, struct experimen
         return diag_set(reterr, STATUS_UNAVAILABLE, "run %zu, %s, needs run %td, %s, first", index,
                         entry->id, blocker, plan->entries[blocker].id);
     bool stops;
-    TRY(experiment_teacher_stops(experiment, plan, entry->method, &stops, reterr));
+    TRY(experiment_choice_stops(experiment, plan, entry->method, &stops, reterr));
     if (stops)
         return diag_set(reterr, STATUS_UNAVAILABLE,
                         "%s is not trained: its teacher is not better than base on validation; "

@@ -59,8 +59,8 @@ MUST_USE static enum status results_set_teacher(struct results *results, struct 
             results_compare_run(table, &pair.b, s) == NULL)
             return STATUS_OK;
     struct experiment_teacher check;
-    TRY(experiment_teacher_check(results->experiment, results->plan, pair.a.method->method, &check,
-                                 reterr));
+    TRY(experiment_choice_check(results->experiment, results->plan, pair.a.method->method, &check,
+                                reterr));
     struct json_value *map = json_value_new_map();
     json_value_set_bool(map, "better", check.better);
     for (size_t i = 0; i < sizeof(measures) / sizeof(*measures); i++) {

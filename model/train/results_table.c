@@ -156,7 +156,7 @@ MUST_USE static enum status results_choose(const struct experiment *experiment,
                  row->searches);
         return STATUS_OK;
     }
-    enum status code = experiment_choose(experiment, plan, row->method, &row->choice, &why);
+    enum status code = experiment_choice_make(experiment, plan, row->method, &row->choice, &why);
     if (code == STATUS_NOT_FINITE) {
         snprintf(row->words, sizeof(row->words), "%.100s", why.words);
         return STATUS_OK;
