@@ -3,6 +3,7 @@ logits, and is refused where a file's map would not; what it must not be fitted 
 import hashlib
 import json
 import math
+import re
 import struct
 
 import ctrdtest
@@ -262,6 +263,29 @@ class Calibrate(Fitted):
         self.assertIn("platt is the identity: one class only", said)
         self.assertEqual(manifest(out)["calibration"], {"kind": "identity"})
         self.assertEqual(manifest(out)["lineage"]["calibration"]["identity_because"], "one class only")
+
+
+class Methods(Fitted):
+    """What every method of the table exports is served with the bits of `ctr score`, as trained and calibrated."""
+
+    def test_students(self):
+        table = (ctrtest.SOURCE / "model/train/methods.def").read_text()
+        methods = re.findall(r'^METHOD\((\w+), "[^"]*", STUDENT,', table, re.MULTILINE)
+        self.assertGreaterEqual(len(methods), 10)
+        config = self.config("data: {train: %s, valid: %s, page_context: loo_mean_std}\nnetwork: {hidden: [8]}\n"
+                             "train: {epochs: 2, batch: 256}\n"
+                             % (self.home / "data/train.txt", self.home / "data/valid.txt"))
+        for name in methods:
+            with self.subTest(method=name):
+                folder = self.path / f"run-{name}"
+                run("train", config, "--out", folder, "--set", f"method={name}")
+                student = (folder / "student.safetensors").rename(self.path / f"{name}.safetensors")
+                calibrated, _, _ = self.calibrate("--map", "isotonic", model=student, name=f"{name}-isotonic.safetensors")
+                before, after = self.scored(student), self.scored(calibrated)
+                self.assertEqual([row[2] for row in before], [row[2] for row in after])
+                self.assertNotEqual([row[3] for row in before], [row[3] for row in after])
+                self.assertEqual(self.served(student, before), [bits(row[3]) for row in before])
+                self.assertEqual(self.served(calibrated, after), [bits(row[3]) for row in after])
 
 
 class Refused(Fitted):
