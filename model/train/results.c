@@ -18,16 +18,19 @@ struct results {
 static void results_set_runs(struct results *results)
 {
     struct json_value *counts = json_value_new_map(), *ids = json_value_new_list();
-    int64_t finished = 0, diverged = 0;
+    int64_t finished = 0, diverged = 0, stopped = 0;
     for (size_t i = 0; i < results->table.run_count; i++) {
         finished += results->table.runs[i].finished;
         diverged += results->table.runs[i].diverged;
+        stopped +=
+            results_table_find(&results->table, results->table.runs[i].method->name)->stopped;
         if (results->table.runs[i].diverged)
             json_value_push_text(ids, results->plan->entries[i].id);
     }
     json_value_set_int(counts, "planned", (int64_t)results->table.run_count);
     json_value_set_int(counts, "finished", finished);
     json_value_set_int(counts, "diverged", diverged);
+    json_value_set_int(counts, "stopped", stopped);
     json_value_set(results->root, "runs", counts);
     json_value_set(results->root, "diverged", ids);
 }

@@ -3,7 +3,8 @@
 //
 //   {"format": "ctr-results-1", "name", "title", "data": {"hash", "columns", "privileged", "truth",
 //    "train" | "valid" | "test": {"lists", "docs", "clicks"}}, "network": [widths], "seeds",
-//    "search_seed", "configuration": YAML, "runs": {"planned", "finished", "diverged"},
+//    "search_seed", "configuration": YAML, "runs": {"planned", "finished", "diverged",
+//    "stopped": not made because the teacher is not good enough},
 //    "selection": {"base_logloss", "base_ci", "bound"}, "teacher_check": null or {"better",
 //    "ndcg10" | "logloss": {"mean", "low", "high", "n"}, "words"}, "measures": [{"key", "title",
 //    "better": "higher" | "lower" | "one" | "zero", "digits"}],

@@ -221,8 +221,9 @@ static void markdown_head(struct buf *out, const struct json_value *results)
     const struct json_value *network = json_value_get(results, "network");
     const int64_t planned = json_value_int(json_value_get(runs, "planned"));
     const int64_t finished = json_value_int(json_value_get(runs, "finished"));
+    const int64_t stopped = json_value_int(json_value_get(runs, "stopped"));
     buf_printf(out, "# Experiment %s\n\n", results_cell_text(results, "title"));
-    if (finished < planned)
+    if (finished + stopped < planned)
         buf_printf(out, "**Unfinished: %" PRId64 " of %" PRId64 " runs.**\n\n", finished, planned);
     buf_text(out, "| data | lists | documents | clicks |\n|---|--:|--:|--:|\n");
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {

@@ -1,14 +1,12 @@
 #include "model/train/results_table.h"
 
-#include "base/buf.h"
 #include "model/train/experiment_record.h"
+#include "model/train/results_data.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { RESULTS_DATA_BYTES = 1 << 16 };
 
 const struct results_measure_row results_table_measures[RESULTS_MEASURES] = {
 #define RESULTS_MEASURE(name, key, title, better, digits) {key, title, RESULTS_##better, digits},
@@ -36,29 +34,6 @@ static void results_measure_all(const struct json_value *part, double values[RES
         values[i] = results_number(part, results_table_measures[i].key);
 }
 
-// "data" of a run: kept of the first, compared with the others; a run that diverged has none.
-MUST_USE static enum status results_take_data(struct results_table *table,
-                                              const struct json_value *data, struct diag *reterr)
-{
-    struct buf text, first;
-    enum status code = STATUS_OK;
-    buf_init(&text, RESULTS_DATA_BYTES);
-    buf_init(&first, RESULTS_DATA_BYTES);
-    code = json_value_write(data, 0, &text);
-    if (code == STATUS_OK && table->data == NULL)
-        code = json_value_parse(buf_view(&text), &table->data, reterr);
-    if (code == STATUS_OK)
-        code = json_value_write(table->data, 0, &first);
-    if (code == STATUS_OK && !span_equal(buf_view(&text), buf_view(&first)))
-        code = diag_at_path(reterr, STATUS_CORRUPT, "data",
-                            "was measured on other data than the runs before");
-    else if (code != STATUS_OK)
-        code = diag_at_path(reterr, code, "data", "cannot be read: %s", status_text(code));
-    buf_fini(&text);
-    buf_fini(&first);
-    return code;
-}
-
 MUST_USE static enum status results_take_run(struct results_table *table, size_t index,
                                              const struct experiment_entry *entry,
                                              const struct json_value *root, struct diag *reterr)
@@ -80,7 +55,7 @@ MUST_USE static enum status results_take_run(struct results_table *table, size_t
     TRY(json_value_need(root, "test", JSON_VALUE_MAP, &test, reterr));
     results_measure_all(valid, run->valid);
     results_measure_all(test, run->test);
-    return data == NULL ? STATUS_OK : results_take_data(table, data, reterr);
+    return data == NULL ? STATUS_OK : results_data_take(&table->data, data, reterr);
 }
 
 MUST_USE static enum status results_load_runs(const struct experiment *experiment,
@@ -151,12 +126,21 @@ MUST_USE static enum status results_choose(const struct experiment *experiment,
         }
     for (size_t s = 0; s < table->seed_count; s++)
         row->runs[s] = EXPERIMENT_NONE;
+    enum status code =
+        experiment_choice_stops(experiment, plan, row->method, &row->stopped, reterr);
+    if (code != STATUS_OK && code != STATUS_NOT_FINITE) // which the choice tells
+        return code;
+    if (row->stopped) {
+        snprintf(row->words, sizeof(row->words),
+                 "not trained: its teacher is not better than Base");
+        return STATUS_OK;
+    }
     if (!results_is_ready(plan, row->method)) {
         snprintf(row->words, sizeof(row->words), "%zu of %zu settings tried", row->searched,
                  row->searches);
         return STATUS_OK;
     }
-    enum status code = experiment_choice_make(experiment, plan, row->method, &row->choice, &why);
+    code = experiment_choice_make(experiment, plan, row->method, &row->choice, &why);
     if (code == STATUS_NOT_FINITE) {
         snprintf(row->words, sizeof(row->words), "%.100s", why.words);
         return STATUS_OK;

@@ -38,7 +38,8 @@ struct results_run { // run i is entry i of the plan
 
 struct results_method {
     const struct method *method;
-    bool chosen; // whether the setting is known
+    bool chosen;  // whether the setting is known
+    bool stopped; // its teacher is not good enough: no run of it is made
     struct experiment_choice choice;
     char words[128];           // why it is not, or what is missing; ""
     size_t searches, searched; // planned, finished
@@ -50,7 +51,7 @@ struct results_table {
     size_t run_count;
     struct results_method *methods; // (method_count), in the order of methods.def
     size_t method_count, seed_count;
-    struct json_value *data; // "data" of the runs, all the same; NULL: of none
+    struct json_value *data; // "data" of the first run; NULL: there is none
     double *scratch;         // (seed_count) of results_compare
 };
 

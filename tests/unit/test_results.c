@@ -256,6 +256,13 @@ static void diverged_runs(void **state)
     is_text(root, "methods.2.words", "every setting of clid diverged");
     is_null(root, "methods.0.vs_clid.ndcg10.mean");
     json_value_free(root);
+    experiment_made_run(&made, &(struct experiment_made_run){"base-lr0.001-s1", .diverged = true});
+    root = collect(&made);
+    is_text(root, "methods.0.words", "every setting of base diverged");
+    is_text(root, "methods.2.words", "every setting of base diverged");
+    is_null(root, "teacher_check");
+    is(root, "methods.1.test.ndcg10.mean", .63);
+    json_value_free(root);
     experiment_made_free(&made);
 }
 
@@ -290,6 +297,28 @@ static void one_seed(void **state)
     experiment_made_free(&made);
 }
 
+// The teacher ranks better, but its LogLoss is that of Base.
+static void a_teacher_that_is_not_better(void **state)
+{
+    (void)state;
+    struct experiment_made made;
+    experiment_made_init(&made, experiment_text);
+    for (size_t i = 0; i < 4; i++) {
+        struct experiment_made_run run = runs[i];
+        run.valid_logloss = .5;
+        experiment_made_run(&made, &run);
+    }
+    struct json_value *root = collect(&made);
+    is_bool(root, "teacher_check.better", false);
+    assert_non_null(strstr(json_value_text(at(root, "teacher_check.words")).data, "not trained"));
+    is_null(root, "methods.2.chosen");
+    is_text(root, "methods.2.words", "not trained: its teacher is not better than Base");
+    is(root, "runs.stopped", 3);
+    is(root, "runs.finished", 4);
+    json_value_free(root);
+    experiment_made_free(&made);
+}
+
 static void refused(const struct experiment_made *made, const char *id, const char *path)
 {
     struct json_value *results;
@@ -310,6 +339,12 @@ static void runs_that_do_not_fit(void **state)
     run.data = "{\"hash\": \"00fe\"}";
     experiment_made_run(&made, &run);
     refused(&made, "clid-chosen-s2", "data");
+    // Another part of the training lists validates: the seed's own affair.
+    run.data = "{\"hash\": \"00ff\", \"test_hash\": \"11\", \"columns\": 3, \"privileged\": 7,"
+               " \"train\": {\"lists\": 5}, \"valid\": {\"lists\": 3},"
+               " \"test\": {\"clicks\": 5, \"docs\": 20, \"lists\": 3}}";
+    experiment_made_run(&made, &run);
+    json_value_free(collect(&made));
     run = runs[6];
     run.lists = "[0.5, null]";
     experiment_made_run(&made, &run);
@@ -341,6 +376,7 @@ int main(void)
         cmocka_unit_test(half_an_experiment),
         cmocka_unit_test(diverged_runs),
         cmocka_unit_test(one_seed),
+        cmocka_unit_test(a_teacher_that_is_not_better),
         cmocka_unit_test(runs_that_do_not_fit),
     };
     return cmocka_run_group_tests_name("results", tests, NULL, NULL);

@@ -7,7 +7,8 @@
 
 static const char results_text[] =
     "{\"title\": \"tiny\", \"network\": [128, 64], \"seeds\": [1, 2],"
-    "\"runs\": {\"planned\": 9, \"finished\": 8, \"diverged\": 1}, \"diverged\": [\"a-s1\", "
+    "\"runs\": {\"planned\": 9, \"finished\": 8, \"diverged\": 1, \"stopped\": 0}, \"diverged\": "
+    "[\"a-s1\", "
     "\"b-s2\"],"
     "\"data\": {\"train\": {\"lists\": 6, \"docs\": 40, \"clicks\": 8}},"
     "\"selection\": {\"base_logloss\": 0.5, \"base_ci\": 0.0125, \"bound\": 0.5125},"
