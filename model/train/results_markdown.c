@@ -250,7 +250,8 @@ static const char markdown_how[] =
     "of a paired bootstrap over the test lists.\n"
     "- Differences are paired by seed. • : the interval of the difference leaves out 0; beside a "
     "mean, •+ is above CLID and •- below it. One in twenty such intervals does so by chance.\n"
-    "- n = 1 has no interval. Small data have wide ones: \"not seen\" is then not \"false\".\n"
+    "- n = 1 has no interval. Small data have wide ones: \"not seen\" is then not \"false\", and "
+    "that a difference includes 0 says little.\n"
     "- PCOC = 1 does not make single probabilities right (a listwise loss keeps the sum and bends "
     "the rest), and the ECE of short lists rewards over-confidence. Judge calibration by LogLoss, "
     "pooled ECE and slope, and by the true error where the truth is known.\n";
