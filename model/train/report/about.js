@@ -5,7 +5,7 @@ function aboutSettings(page, methods) {
     const chosen = method.chosen ?? {};
     const name = [methodsTitle(method), method.summary ? dom("small", { class: "under" }, String(method.summary)) : null];
     return [{ content: name, class: "words" }, numberPlain(chosen.ratio), numberPlain(chosen.tau), numberPlain(chosen.lr),
-      numberCount((method.runs ?? []).length), { content: aboutRule(chosen.rule), class: "words" }];
+      numberCount((method.runs ?? []).length), { content: [chosen.rule, method.words].filter(Boolean).join("; ") || "only setting", class: "words" }];
   };
   const diverged = Array.isArray(page.diverged) ? page.diverged : [];
   return [
@@ -18,10 +18,6 @@ function aboutSettings(page, methods) {
     dom("p", {}, diverged.length === 0 ? "No run diverged." :
       [`Diverged, so without measures and never chosen (${diverged.length}): `, dom("code", {}, diverged.join(", "))]),
   ];
-}
-
-function aboutRule(rule) {
-  return rule ? String(rule) : "only setting";
 }
 
 function aboutSelection(selection) {

@@ -107,6 +107,11 @@ function answerCautions(page, verdict, methods) {
     cautions.push(`Intervals come from ${seeds || "the"} seeds of training on one split of the data: they tell how much ` +
       "luck in training matters, not how much another week of traffic would differ.");
   }
+  const lists = verdict.choice.method === "clid" ? verdict.base?.bootstrap : null;
+  if (lists?.minus === "clid" && numberIs(lists.low) && numberIs(lists.high)) {
+    cautions.push(`With other test lists (bootstrap over ${numberCount(lists.lists)} of them) its lead over Base lies between ` +
+      `${numberSigned(-lists.high)} and ${numberSigned(-lists.low)} NDCG@10.`);
+  }
   if (verdict.students.length > 2) {
     cautions.push(`The best of ${verdict.students.length} was picked by the numbers shown here, which flatters the winner a little.`);
   }

@@ -36,6 +36,7 @@ function claimsCard(claim) {
       dom("h4", {}, String(claim.claim ?? "")),
       dom("span", { class: `badge ${name}` }, text)),
     checks.length > 0 ? dom("ul", {}, checks.map(claimsCheck)) : null,
+    claim.note ? dom("p", { class: "why" }, String(claim.note)) : null,
     claim.words ? dom("p", { class: "why" }, String(claim.words)) : null);
 }
 
@@ -43,7 +44,8 @@ function claimsCheck(check) {
   const [name, text] = claimsState(check.seen);
   const digits = claimsDigits(check);
   const numbers = numberIs(check.mean) ? `${numberSigned(check.mean, digits)} (${numberInterval(check, digits)})` : "not measured";
-  const asked = [check.rule, check.note].filter(Boolean).join("; ");
+  const spread = check.interval && check.interval !== "paired seeds" ? `interval: ${check.interval}` : "";
+  const asked = [check.rule, check.note, spread].filter(Boolean).join("; ");
   return dom("li", {},
     dom("span", { class: `dot ${name}`, role: "img", "aria-label": text.slice(2), title: text.slice(2) }, text.slice(0, 1)),
     dom("span", { class: "what" }, String(check.what ?? "").replaceAll(" - ", " − "),

@@ -1,6 +1,6 @@
 // Figures of intervals on the test set: differences to CLID, errors against the truth, money.
 
-const DIFFERENCES_MEASURES = ["ndcg10", "logloss", "gauc", "ece_100", "true_error", "regret_percent"];
+const DIFFERENCES_MEASURES = ["ndcg10", "logloss", "ece_100", "true_error", "regret_percent"];
 
 function differencesFigure(page, methods) {
   const id = "differences";
@@ -12,6 +12,10 @@ function differencesFigure(page, methods) {
       title: measure.title ?? measure.key, hint: differencesHint(measure), digits: measure.digits ?? 4, reference: 0,
       signed: true, axis: "method − CLID", get: (row) => row.vs_clid[measure.key] ?? null,
     }));
+  const lists = differencesLists(rows);
+  if (lists) {
+    panels.splice(1, 0, lists);
+  }
   if (panels.length === 0) {
     return figureAbsent({ id, title, words: methods.some((method) => method.method === "clid")
       ? "Nothing but CLID was measured." : "CLID is not part of this experiment." });
@@ -26,6 +30,15 @@ function differencesFigure(page, methods) {
     note: "An arrow marks a value beyond the axis.",
     table: () => intervalsTable(rows, panels),
   });
+}
+
+// The other kind of luck: the same runs on other test lists, by the bootstrap of results.json.
+function differencesLists(rows) {
+  const get = (row) => (row.bootstrap?.minus === "clid" && row.bootstrap.measure === "ndcg10" ? row.bootstrap : null);
+  return rows.some((row) => numberIs(get(row)?.mean)) ? {
+    title: "NDCG@10, over test lists", hint: "the interval if other lists had been drawn", digits: 4, reference: 0, signed: true,
+    axis: "method − CLID", get,
+  } : null;
 }
 
 function differencesHint(measure) {

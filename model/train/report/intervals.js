@@ -52,7 +52,7 @@ function intervalsRow(svg, { x, y, row, field, panel }) {
   const { color } = methodsStyle(row.method);
   const { at, off } = plotHold(x, field.mean);
   const show = panel.signed ? numberSigned : numberText;
-  if (numberIs(field.low) && numberIs(field.high)) {
+  if (off === 0 && numberIs(field.low) && numberIs(field.high)) {
     svg.append("line").attr("class", "interval mark").attr("data-method", row.method)
       .attr("x1", plotHold(x, field.low).at).attr("x2", plotHold(x, field.high).at).attr("y1", y).attr("y2", y)
       .style("stroke", color);

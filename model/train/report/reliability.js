@@ -98,11 +98,11 @@ function reliabilityMarks(svg, panel, { x, y, clip, across, up }) {
 
 function reliabilityBin(svg, panel, bin, { x, y, clip, up, color }) {
   const { at, off } = plotHold(y, up(bin.clicks, bin));
-  svg.append("line").attr("class", "interval mark").attr("clip-path", clip).style("stroke", color).attr("x1", x).attr("x2", x)
-    .attr("y1", y(up(bin.low, bin))).attr("y2", y(up(bin.high, bin)));
   if (off !== 0) {
     plotBeyond(svg, panel.key, x, at, off > 0 ? 0 : 180);
   } else {
+    svg.append("line").attr("class", "interval mark").attr("clip-path", clip).style("stroke", color).attr("x1", x).attr("x2", x)
+      .attr("y1", y(up(bin.low, bin))).attr("y2", y(up(bin.high, bin)));
     svg.append("circle").attr("class", "mark").attr("cx", x).attr("cy", at).attr("r", 2.6).style("fill", color);
   }
   const truth = numberIs(bin.truth) ? plotHold(y, up(bin.truth, bin)) : null;

@@ -15,7 +15,8 @@ function observe() {
     const marks = [...svg.querySelectorAll(".mark")];
     const visible = marks.filter((mark) => {
       const box = mark.getBoundingClientRect();
-      return Number.isFinite(box.x + box.y) && (box.width > 0 || box.height > 0) &&
+      const drawn = box.width > 0 || box.height > 0 || mark.tagName === "line"; // an interval of width 0 is its round ends
+      return Number.isFinite(box.x + box.y) && drawn &&
         box.right > area.left - 30 && box.left < area.right + 30 && box.bottom > area.top - 30 && box.top < area.bottom + 30;
     });
     return { label: svg.getAttribute("aria-label"), marks: marks.length, visible: visible.length, faults: faults(svg),
