@@ -46,7 +46,7 @@ MUST_USE static enum status fit_kind(enum calibrate_kind kind, const struct cali
     case CALIBRATE_KINDS:
         break;
     }
-    assert(!"a kind of the table");
+    assert(false); // every kind of the table returned
     return STATUS_INTERNAL;
 }
 
