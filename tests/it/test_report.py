@@ -192,7 +192,7 @@ class Answers(Page):
         self.assertIn("✗ not seen: 1", text)
         self.assertIn("– not tested: 1", text)
         self.assertIn("the noise floor is higher", text)
-        self.assertIn("Of 3 orderings that the paper's results support, 1 are seen here", text)
+        self.assertIn("Of 3 orderings that the paper's results support, 1 is seen here", text)
 
 
 class Missings(Page):

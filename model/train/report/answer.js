@@ -129,7 +129,7 @@ function answerCautions(page, verdict, methods) {
   const claims = page.claims ?? [];
   const seen = claims.filter((claim) => claim.seen === true).length;
   if (claims.length > 0) {
-    cautions.push(dom("span", {}, `Of ${claims.length} orderings that the paper's results support, ${seen} are seen here: `,
+    cautions.push(dom("span", {}, `Of ${claims.length} orderings that the paper's results support, ${seen} ${seen === 1 ? "is" : "are"} seen here: `,
       dom("a", { href: "#claims" }, "which, and how clearly"), "."));
   }
   return dom("ul", { class: "cautions" }, cautions.map((words) => dom("li", {}, words)));

@@ -41,11 +41,14 @@ function calibrationPage(page) {
   };
 }
 
+const CALIBRATION_BINS = { test: ", test data", "cross-validation": ", out of fold" };
+
 const CALIBRATION_WORDS = ["LogLoss", "Calibration", "PCOC", "Slope", "ECE, pooled ECE"];
 
 function calibrationAnswer(page, rows, parts) {
   const chosen = rows.find((row) => row.chosen);
-  const before = rows.find((row) => row.map === "identity") ?? rows[0];
+  // "as it was" is the map that the model had; without one it answered by the identity.
+  const before = rows.find((row) => row.map === "as it was") ?? rows.find((row) => row.map === "identity") ?? rows[0];
   if (!chosen || parts.length === 0) {
     return dom("section", { id: "answer", class: "answer" }, dom("h2", {}, "No map was chosen"),
       dom("p", {}, "Nothing has been measured, so there is nothing to compare."));
@@ -73,7 +76,7 @@ function calibrationTile(key, before, after, same) {
 function calibrationReliability(page, rows) {
   return reliabilityFigure({
     id: "reliability", title: "Promise and clicks, map by map",
-    lead: `Documents in bins of equal size by the probability promised${page.reliability_of ? ` (${page.reliability_of})` : ""}. ` +
+    lead: `Documents in bins of equal size by the probability promised${CALIBRATION_BINS[page.reliability_of] ?? ""}. ` +
       "The chosen map is blue.",
     panels: rows.map((row) => ({ key: row.method, title: row.title, hint: row.chosen ? "in the model" : "",
       bins: reliabilityBins(row.reliability, 1) })),

@@ -12,6 +12,7 @@ function differencesFigure(page, methods) {
       title: measure.title ?? measure.key, hint: differencesHint(measure), digits: measure.digits ?? 4, reference: 0,
       signed: true, axis: "method − CLID", get: (row) => row.vs_clid[measure.key] ?? null,
     }));
+  const single = panels.every((panel) => rows.every((row) => !numberIs(panel.get(row)?.low)));
   const lists = differencesLists(rows);
   if (lists) {
     panels.splice(1, 0, lists);
@@ -20,10 +21,9 @@ function differencesFigure(page, methods) {
     return figureAbsent({ id, title, words: methods.some((method) => method.method === "clid")
       ? "Nothing but CLID was measured." : "CLID is not part of this experiment." });
   }
-  const single = rows.every((row) => panels.every((panel) => !numberIs(panel.get(row)?.low)));
   return figure({
     id, title,
-    lead: single ? "Method minus CLID on the test set. One seed: there are no intervals, so read these as hints."
+    lead: single ? "Method minus CLID on the test set. One seed: there is no interval over seeds, so read these as hints."
       : "Method minus CLID on the test set: mean of the paired differences with its 95 % interval. A hollow dot: the interval " +
         "holds 0, so the two cannot be told apart.",
     draw: (box) => intervalsDraw(box, { rows, panels }),

@@ -72,9 +72,10 @@ function measuresSection(page, methods) {
   }
   const seeds = (page.seeds ?? []).length;
   const key = dom("p", { class: "lead" },
-    seeds > 1 ? `Test set, mean of ${seeds} seeds ± half of the 95 % interval. ` : "Test set, one seed: no intervals. ",
-    dom("span", { class: "sign good" }, "▲"), " better, ", dom("span", { class: "sign bad" }, "▼"),
-    " worse than CLID beyond doubt (paired by seed); bold: the best student. Teachers, marked †, are there to teach and are never served.");
+    seeds === 1 ? "Test set, one seed: no intervals. Bold: " : ["Test set, mean over the seeds ± half of the 95 % interval. ",
+      dom("span", { class: "sign good" }, "▲"), "better, ", dom("span", { class: "sign bad" }, "▼"),
+      "worse than CLID beyond doubt (paired by seed); bold: "],
+    "the best student. Teachers, marked †, are there to teach and are never served.");
   return [
     dom("h3", { id: "table" }, "All methods"), key,
     first.length > 0 ? measuresTable(methods, first, "Measures on the test set") : null,

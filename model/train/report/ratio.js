@@ -85,7 +85,8 @@ function ratioPanel(svg, panel, { lines, base, part, seed, ratios }, { width, he
   const x = d3.scaleLog().domain(d3.extent(ratios)).range([margin.left + 8, width - margin.right]);
   const all = lines.flatMap((line) => line.runs.map(value));
   const band = intervalsOf(base);
-  const y = d3.scaleLinear().domain(plotDomain(all, { keep: [band?.low, band?.high, panel.ideal], fence: 1.2 }))
+  const y = d3.scaleLinear().domain(plotDomain(all, { keep: [band?.low, band?.high, panel.ideal],
+    fence: lines.length > 4 ? 1.2 : 3 }))
     .range([height - margin.bottom, margin.top]);
   const inner = { left: margin.left, width: width - margin.left - margin.right, height: height - margin.bottom - margin.top };
   plotAxisX(svg, x, { y: height - margin.bottom, height: inner.height, values: ratioTicks(ratios, width),
