@@ -15,15 +15,14 @@ function answerSection(page, methods) {
     answerCautions(page, verdict, methods));
 }
 
-function answerHeadline({ choice, nothing, equals, students }) {
+function answerHeadline({ choice, nothing, students }) {
   if (!nothing) {
     return `Serve ${methodsTitle(choice)}`;
   }
   if (students.length === 1) {
     return "Only Base was measured";
   }
-  return equals.length === 0 ? "Serve Base: nothing that keeps its LogLoss ranks as well"
-    : "Serve Base: no method is better beyond doubt";
+  return "Serve Base: no method is better beyond doubt";
 }
 
 function answerSummary(verdict) {
@@ -37,15 +36,18 @@ function answerSummary(verdict) {
       (sure ? `may be chance (95 % interval ${numberInterval(gap)}).` : "comes from one seed and may be chance."));
   } else if (!nothing) {
     const own = verdictGap(choice, base, "ndcg10");
-    sentences.push(`It ranks better than Base without worse probabilities: NDCG@10 ${numberSigned(own?.mean)}` +
-      (numberIs(own?.low) ? ` (95 % interval ${numberInterval(own)}, ${own.n} paired seeds).` : "."));
+    const loss = pairedPercent(verdictGap(choice, base, "logloss"), base.test.logloss);
+    sentences.push(`It ranks better than Base: NDCG@10 ${numberSigned(own?.mean)}` +
+      (numberIs(own?.low) ? ` (95 % interval ${numberInterval(own)}, ${own.n} paired seeds)` : "") +
+      `, at a LogLoss of ${numberSigned(loss?.mean, 2)} %` + (numberIs(loss?.low) ? ` (${numberInterval(loss, 2)} %)` : "") +
+      (loss?.mean > 0 ? `; up to +${VERDICT_LOGLOSS_PERCENT} % is accepted here.` : "."));
   }
   if (!nothing && equals.length > 0) {
     sentences.push(`In ranking, ${numberList(equals.map(methodsTitle))} cannot be told apart from the best; of these equals ` +
       `${methodsTitle(choice)} has the lowest LogLoss.`);
   }
   if (refused.length > 0) {
-    sentences.push(`Set aside, because their probabilities are worse than Base's: ` +
+    sentences.push(`Set aside, because their LogLoss is more than ${VERDICT_LOGLOSS_PERCENT} % above Base's: ` +
       `${numberList(refused.map((method) => answerRefusal(method, base)))}.`);
   }
   return sentences.join(" ");

@@ -1,10 +1,11 @@
 // The answer that the experiment gives: which method to serve, and how sure that is. Pure: data in, facts out.
 //
-// The rule, told on the page: students whose test LogLoss is worse than Base's beyond doubt are set aside; of the others,
-// those that cannot be told apart from the best test NDCG@10 are equals; if Base is among them it is to be served, else
-// the one of them with the lowest LogLoss.
+// The rule, told on the page: students whose test LogLoss is worse than Base's beyond doubt, and by more than what is
+// accepted for a better order, are set aside. Of the others those contend that rank better than Base beyond doubt; if there
+// are none, Base is to be served. Contenders that cannot be told apart from the one with the best test NDCG@10 are equals,
+// and the one of them with the lowest LogLoss is the choice.
 
-// Without an interval (one seed), this much more LogLoss than Base, in percent, counts as worse.
+// This much more LogLoss than Base, in percent of it, is accepted (the limit of claim A3).
 const VERDICT_LOGLOSS_PERCENT = 0.3;
 
 function verdictMean(method, measure) {
@@ -22,8 +23,13 @@ function verdictSpoils(method, base) {
   if (!base || method === base || !gap) {
     return false;
   }
-  return numberIs(gap.low) ? gap.low > 0
-    : pairedPercent(gap, base.test?.logloss)?.mean > VERDICT_LOGLOSS_PERCENT;
+  return !(gap.low <= 0) && pairedPercent(gap, base.test?.logloss)?.mean > VERDICT_LOGLOSS_PERCENT;
+}
+
+// It ranks better than Base beyond doubt; without an interval (one seed), in the mean.
+function verdictContends(method, base) {
+  const gap = base && method !== base ? verdictGap(method, base, "ndcg10") : null;
+  return gap !== null && (numberIs(gap.low) ? gap.low > 0 : gap.mean > 0);
 }
 
 // Nobody can say that `method` ranks worse than `best`: the interval of the difference holds 0, or there is none.
@@ -32,8 +38,9 @@ function verdictTied(method, best) {
   return !gap || !numberIs(gap.high) || gap.high >= 0;
 }
 
-// { choice, first, base, equals, refused, students, nothing, sure }: `first` has the best NDCG@10, `equals` are those that
-// cannot be told apart from it (with it, without the choice); `nothing`: Base is the choice; `sure`: more than one seed.
+// { choice, first, base, equals, refused, students, nothing, sure }: `first` has the best NDCG@10 of those that are not
+// refused, `equals` are the contenders that cannot be told apart from the best one (with it, without the choice);
+// `nothing`: Base is the choice; `sure`: more than one seed.
 // null: no student has been measured.
 function verdictOf(methods) {
   const students = methods.filter((method) => method.role !== "teacher" && verdictMean(method, "ndcg10") !== null &&
@@ -45,9 +52,11 @@ function verdictOf(methods) {
   const base = find("base");
   const refused = students.filter((method) => verdictSpoils(method, base));
   const allowed = students.filter((method) => !refused.includes(method));
-  const [first, ...rest] = d3.sort(allowed.length > 0 ? allowed : students, (method) => -verdictMean(method, "ndcg10"));
-  const top = [first, ...rest.filter((method) => verdictTied(method, first))];
-  const nothing = top.includes(base);
+  const ranked = d3.sort(allowed, (method) => -verdictMean(method, "ndcg10"));
+  const [first] = ranked;
+  const contenders = base ? ranked.filter((method) => verdictContends(method, base)) : ranked;
+  const top = contenders.filter((method) => method === contenders[0] || verdictTied(method, contenders[0]));
+  const nothing = top.length === 0;
   const choice = nothing ? base : d3.least(top, (method) => verdictMean(method, "logloss"));
   return {
     choice, first, base, refused, students, nothing, equals: top.filter((method) => method !== choice),
