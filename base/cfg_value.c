@@ -187,7 +187,7 @@ MUST_USE static enum status cfg_value_add_ints(const struct cfg_option *option, 
 MUST_USE static enum status cfg_value_add_double(const struct cfg_option *option, struct span item,
                                                  struct cfg_doubles *doubles, struct diag *reterr)
 {
-    double value;
+    double value = 0;
     TRY(cfg_value_parse_double(option, item, &value, reterr));
     if (doubles->count == CFG_LIST_MAX)
         return diag_set(reterr, STATUS_CONFIG, "%s: more than %d numbers", option->key,
@@ -204,7 +204,7 @@ MUST_USE static enum status cfg_value_add_double(const struct cfg_option *option
 MUST_USE static enum status cfg_value_add_choice(const struct cfg_option *option, struct span item,
                                                  struct cfg_ints *ints, struct diag *reterr)
 {
-    int index;
+    int index = 0;
     TRY(cfg_value_parse_choice(option, item, &index, reterr));
     for (size_t i = 0; i < ints->count; i++)
         if (ints->items[i] == index)
