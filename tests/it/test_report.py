@@ -289,6 +289,44 @@ class Hostile(Page):
         self.assertIn("No answer yet", seen["text"])
 
 
+class Colours(unittest.TestCase):
+    """Contrast by the formula of WCAG 2.2: 4.5 for texts, 3 for marks, on the colour behind them."""
+
+    @staticmethod
+    def luminance(colour):
+        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(self, one, other):
+        low, high = sorted((self.luminance(one), self.luminance(other)))
+        return (high + 0.05) / (low + 0.05)
+
+    def test_contrast(self):
+        style = (SOURCE / "model/train/report/style.css").read_text()
+        schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block)) for block in re.findall(r":root \{(.*?)\}", style, re.S)[:2]]
+        self.assertEqual(schemes[0].keys(), schemes[1].keys())
+        for scheme in schemes:
+            for name in ("ink", "soft", "accent", "good", "bad"):
+                for behind in ("paper", "back"):
+                    self.assertGreaterEqual(self.contrast(scheme[name], scheme[behind]), 4.5, f"{name} on {behind}")
+            self.assertGreaterEqual(self.contrast(scheme["good"], scheme["good-back"]), 4.5)
+            self.assertGreaterEqual(self.contrast(scheme["bad"], scheme["bad-back"]), 4.5)
+            self.assertGreaterEqual(self.contrast(scheme["soft"], scheme["none-back"]), 4.5)
+            marks = [name for name in scheme if name.startswith("m-")]
+            self.assertGreaterEqual(len(marks), 14)
+            for name in marks:
+                self.assertGreaterEqual(self.contrast(scheme[name], scheme["paper"]), 3, name)
+
+    def test_every_method_has_a_look(self):
+        known = re.findall(r"^METHOD\((\w+),", (SOURCE / "model/train/methods.def").read_text(), re.M)
+        style, looks = ((SOURCE / "model/train/report" / name).read_text() for name in ("style.css", "methods.js"))
+        self.assertGreater(len(known), 11)
+        for name in known:
+            self.assertEqual(style.count(f"--m-{name}:"), 2, name)
+            self.assertRegex(looks, rf"\n  {name}: \{{")
+
+
 class Refusals(Folder):
     def test_what_is_not_a_report(self):
         for text, words in (("[]", "map"), ("{}", "kind"), ('{"kind": "else"}', "experiment or calibration"), ("{", "")):

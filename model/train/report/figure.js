@@ -16,6 +16,15 @@ function figureRedraw(box, force = false) {
   drawer.draw(box);
 }
 
+// Paper has its own width, and no time to wait for an observer.
+function figurePaper(paper) {
+  document.documentElement.classList.toggle("paper", paper);
+  figureDrawers.forEach((_, box) => figureRedraw(box));
+}
+
+window.addEventListener("beforeprint", () => figurePaper(true));
+window.addEventListener("afterprint", () => figurePaper(false));
+
 // draw(box) fills an empty element; table() gives { head, rows } for those who do not see or trust a drawing.
 // controls: [[label, [[value, text], ...], pick], ...]; after a pick the figure is drawn anew.
 function figure({ id, title, lead, draw, note = null, legend = null, controls = [], table }) {

@@ -62,6 +62,7 @@ async function look(browser, { page: file, scheme, width, screenshot, click = []
     await settle();
   }
   if (print) {
+    await page.pdf(); // tells the page that it will be printed, and that it has been
     await page.emulateMedia({ media: "print" });
     await settle();
   }
