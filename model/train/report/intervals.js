@@ -16,8 +16,7 @@ function intervalsDraw(box, { rows, panels, least = 330 }) {
 
 function intervalsPanel(svg, panel, rows, { width, height }) {
   const fields = rows.map((row) => panel.get(row));
-  const reach = fields.flatMap((field) => (field ? [field.low ?? field.mean, field.mean, field.high ?? field.mean] : []));
-  const domain = plotDomain(reach, { keep: [panel.reference] });
+  const domain = plotDomainOf(fields, { keep: [panel.reference] });
   if (domain === null) {
     svg.append("text").attr("class", "nothing").attr("x", 8).attr("y", 30).text("not measured in this experiment");
     return;

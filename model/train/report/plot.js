@@ -17,10 +17,19 @@ function plotDomain(values, { keep = [], fence = 3, pad = 0.06 } = {}) {
   }
   const [q1, q3] = [d3.quantile(drawable, 0.25), d3.quantile(drawable, 0.75)];
   const reach = fence * (q3 - q1);
-  const near = drawable.filter((value) => reach === 0 || (value >= q1 - reach && value <= q3 + reach));
+  const near = drawable.filter((value) => !(reach > 0 && reach < Infinity) || (value >= q1 - reach && value <= q3 + reach));
   const [low, high] = d3.extent([...near, ...kept]);
   const margin = high > low ? (high - low) * pad : Math.max(Math.abs(high) * 0.01, 1e-6);
   return [low - margin, high + margin];
+}
+
+// The range for intervals { low, mean, high }: means are fenced as above, and who is inside is seen whole.
+function plotDomainOf(fields, { keep = [], fence = 3 } = {}) {
+  const known = fields.filter((field) => field && numberIs(field.mean));
+  const within = ([low, high]) => known.filter(({ mean }) => mean >= low && mean <= high);
+  const ends = (list) => list.flatMap(({ low, mean, high }) => [low, mean, high]).filter(numberIs);
+  const core = plotDomain(known.map(({ mean }) => mean), { keep, fence });
+  return core === null ? null : plotDomain(ends(within(d3.extent(ends(within(core))))), { keep, fence: Infinity });
 }
 
 // Where a value stands on an axis; beyond its ends it is held at the end, and `off` tells on which side.

@@ -85,8 +85,7 @@ function ratioPanel(svg, panel, { lines, base, part, seed, ratios }, { width, he
   const x = d3.scaleLog().domain(d3.extent(ratios)).range([margin.left + 8, width - margin.right]);
   const all = lines.flatMap((line) => line.runs.map(value));
   const band = intervalsOf(base);
-  const y = d3.scaleLinear().domain(plotDomain(all, { keep: [band?.low, band?.high, panel.ideal],
-    fence: lines.length > 4 ? 1.2 : 3 }))
+  const y = d3.scaleLinear().domain(ratioDomain(all, band, panel.ideal, lines.length))
     .range([height - margin.bottom, margin.top]);
   const inner = { left: margin.left, width: width - margin.left - margin.right, height: height - margin.bottom - margin.top };
   plotAxisX(svg, x, { y: height - margin.bottom, height: inner.height, values: ratioTicks(ratios, width),
@@ -96,6 +95,15 @@ function ratioPanel(svg, panel, { lines, base, part, seed, ratios }, { width, he
   const clip = plotClip(svg, margin.left, margin.top - 4, inner.width + 8, inner.height + 8);
   const order = d3.sort(lines, (line) => (methodsStyle(line.method.method).strong ? 2 : Number(line.chosen)));
   order.forEach((line) => ratioLine(svg, line, { x, y, value, clip, panel }));
+}
+
+// With two seeds the band of Base is wider than all else: it is seen whole only where it does not flatten the lines.
+function ratioDomain(values, band, ideal, lines) {
+  const fence = lines > 4 ? 1.2 : 3;
+  const [low, high] = plotDomain(values, { keep: [ideal, band?.mean], fence });
+  const reach = high - low;
+  const keep = [Math.max(band?.low ?? low, low - reach / 2), Math.min(band?.high ?? high, high + reach / 2), ideal];
+  return plotDomain(values, { keep, fence });
 }
 
 function ratioTick(value) {
@@ -109,7 +117,7 @@ function ratioTicks(ratios, width) {
 
 function ratioBand(svg, { band, seedValue, ideal }, y, { left, width }) {
   if (band && numberIs(band.mean)) {
-    const [high, low] = [y(band.high ?? band.mean), y(band.low ?? band.mean)];
+    const [high, low] = [band.high ?? band.mean, band.low ?? band.mean].map((value) => plotHold(y, value).at);
     svg.append("rect").attr("class", "band").attr("x", left).attr("width", width)
       .attr("y", high).attr("height", Math.max(low - high, 1.5));
   }

@@ -47,9 +47,9 @@ function tradeoffDraw(box, points) {
   const narrow = width < 560;
   const margin = { left: 62, right: 22, top: 30, bottom: 44 };
   const svg = plotSvg(box, { width, height, label: "NDCG@10 by LogLoss, both relative to Base" });
-  const span = (key) => points.flatMap((point) => [point[key].low ?? point[key].mean, point[key].high ?? point[key].mean]);
-  const x = d3.scaleLinear().domain(plotDomain(span("x"), { keep: [0], fence: 1.5 })).range([margin.left, width - margin.right]);
-  const y = d3.scaleLinear().domain(plotDomain(span("y"), { keep: [0] })).range([height - margin.bottom, margin.top]);
+  const domain = (key, fence) => plotDomainOf(points.map((point) => point[key]), { keep: [0], fence });
+  const x = d3.scaleLinear().domain(domain("x", 1.5)).range([margin.left, width - margin.right]);
+  const y = d3.scaleLinear().domain(domain("y", 3)).range([height - margin.bottom, margin.top]);
   plotAxisX(svg, x, { y: height - margin.bottom, height: height - margin.bottom - margin.top,
     ticks: width < 560 ? 4 : 8, title: "LogLoss against Base, %  (worse →)" });
   plotAxisY(svg, y, { x: margin.left, width: width - margin.left - margin.right, title: "NDCG@10 against Base  (better ↑)" });
