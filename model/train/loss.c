@@ -22,16 +22,9 @@ double loss_point_ce_grad(double logit, double label)
     return (1 - label) * loss_sigmoid(logit) - label * loss_sigmoid(-logit);
 }
 
-double loss_log_mass(const float *logit, size_t n)
+double loss_log_add(double a, double b)
 {
-    assert(n >= 1);
-    float greatest = logit[0];
-    for (size_t i = 1; i < n; i++)
-        greatest = logit[i] > greatest ? logit[i] : greatest;
-    double base = loss_log_sigmoid((double)greatest), sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += exp(loss_log_sigmoid((double)logit[i]) - base);
-    return base + log(sum);
+    return fmax(a, b) + log1p(exp(-fabs(a - b)));
 }
 
 // PointCE of one document with its gradients towards the main and the shallow tower.
@@ -45,8 +38,7 @@ static struct click_loss click_product(double v, double u, double y)
     double log_a = loss_log_sigmoid(u), log_b = loss_log_sigmoid(v);
     double log_no_a = loss_log_sigmoid(-u), log_no_b = loss_log_sigmoid(-v);
     // 1 - ab = (1 - a) + a (1 - b)
-    double seen = log_a + log_no_b;
-    double log_none = fmax(log_no_a, seen) + log1p(exp(-fabs(log_no_a - seen)));
+    double log_none = loss_log_add(log_no_a, log_a + log_no_b);
     double odds = log_a + log_b - log_none;
     return (struct click_loss){
         .loss = -y * (log_a + log_b) - (1 - y) * log_none,

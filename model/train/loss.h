@@ -66,16 +66,14 @@ struct loss_scratch { // room for n rows each
 };
 
 struct loss_value {
-    double total, point_ce, kd; // before weighting
-    double
-        kl; // kd minus its least value (the entropy of the targets): 0 at the optimum; ListMLE: kd
+    double total, point_ce, kd; // the parts before weighting
+    double kl; // kd minus its least value (the entropy of the targets): 0 at the optimum
 };
 
 double loss_log_sigmoid(double s);
 double loss_point_ce(double logit, double label); // label in [0, 1]
 double loss_point_ce_grad(double logit, double label);
-// log Z = log sum_j sigma(logit_j), n >= 1.
-double loss_log_mass(const float *logit, size_t n);
+double loss_log_add(double a, double b); // log(exp(a) + exp(b))
 
 // One list of n >= 1: the distillation loss of `config`, and d loss / d student (n) in `grad`, both
 // before any reduction (pointwise: mean over the list). For tests and plots.

@@ -1,5 +1,6 @@
 #include "model/train/loss_list.h"
 
+#include "model/train/loss_mass.h"
 #include "model/train/loss_sigmoid.h"
 
 #include <math.h>
@@ -81,7 +82,7 @@ static double clid_mass(const struct loss_config *config, const struct loss_list
                         struct loss_scratch *scratch, double *grad, double *ret_kl)
 {
     double loss = clid(config, list, scratch, grad, ret_kl);
-    double weight = exp(loss_log_mass(list->teacher, list->n) - list->log_mass);
+    double weight = exp(loss_mass_log(list->teacher, list->n) - list->log_mass);
     for (size_t i = 0; i < list->n; i++)
         grad[i] *= weight;
     *ret_kl *= weight;
@@ -144,12 +145,10 @@ static int order_compare(const void *a, const void *b, void *context)
     return (i > j) - (i < j);
 }
 
-static double log_add(double a, double b)
-{
-    return fmax(a, b) + log1p(exp(-fabs(a - b)));
-}
-
-// By running log-sums from the tail, then from the head: no term exceeds 1, whatever the logits.
+// A_k, the log-sum of what stands at place k or behind it, runs from the tail. The gradient at
+// place k is -1 + sum_{i <= k} exp(s_k - A_i), and as the A_i fall that sum is exp(s_k - A_k)
+// weight_k, whose weight, at most the place, runs from the head. So nothing overflows, whatever the
+// logits.
 static double listmle(const struct loss_config *config, const struct loss_list *list,
                       struct loss_scratch *scratch, double *grad, double *ret_kl)
 {
@@ -168,13 +167,14 @@ static double listmle(const struct loss_config *config, const struct loss_list *
         return 0;
     for (size_t k = n; k-- > 0;) {
         double s = (double)list->student[order[k]];
-        tail[k] = k + 1 == n ? s : log_add(tail[k + 1], s);
+        tail[k] = k + 1 == n ? s : loss_log_add(tail[k + 1], s);
         loss += tail[k] - s;
     }
-    double head = -(double)INFINITY;
+    double weight = 1;
     for (size_t k = 0; k < n; k++) {
-        head = k == 0 ? -tail[0] : log_add(head, -tail[k]);
-        grad[order[k]] = -1 + exp((double)list->student[order[k]] + head);
+        if (k > 0)
+            weight = 1 + weight * exp(tail[k] - tail[k - 1]);
+        grad[order[k]] = -1 + weight * exp((double)list->student[order[k]] - tail[k]);
     }
     *ret_kl = loss;
     return loss;

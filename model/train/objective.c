@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "model/layer_dropout.h"
+#include "model/train/loss_mass.h"
 
 #include <assert.h>
 #include <math.h>
@@ -10,8 +11,6 @@
 
 // Apart from the blocks of the towers' own dropout, which count from 0.
 enum { OBJECTIVE_KEEP_BLOCK = 0x40000000 };
-// The running mean of Z_t moves by this share a minibatch (spec/algorithm.md 3.6).
-static const double mass_share = .01;
 
 enum status objective_init(struct objective *objective, const struct objective_config *config,
                            size_t max_rows, struct diag *reterr)
@@ -74,15 +73,6 @@ static const uint32_t *objective_draw_ties(struct objective *objective,
     return objective->tie;
 }
 
-static double objective_mean_mass(const struct minibatch *batch, const float *teacher)
-{
-    double sum = 0;
-    for (size_t q = 0; q < batch->lists; q++)
-        sum += exp(loss_log_mass(teacher + batch->offset[q],
-                                 (size_t)(batch->offset[q + 1] - batch->offset[q])));
-    return sum / (double)batch->lists;
-}
-
 // The teacher's own loss and gradient, and the mean of Z_t where the student's loss wants it.
 MUST_USE static enum status objective_teach(struct objective *objective,
                                             const struct minibatch *batch, struct tower *teacher,
@@ -103,9 +93,9 @@ MUST_USE static enum status objective_teach(struct objective *objective,
     loss->teacher = objective->teacher;
     if (objective->config.loss.kd != LOSS_KD_CLID_MASS)
         return STATUS_OK;
-    double mean = objective_mean_mass(batch, objective->teacher), *mass = step->ret_mass;
-    *mass = *mass > 0 ? (1 - mass_share) * *mass + mass_share * mean : mean;
-    loss->log_mass = log(*mass);
+    double mean = loss_mass_log_mean(objective->teacher, batch->offset, NULL, batch->lists);
+    *step->log_mass = step->taken == 0 ? mean : loss_mass_follow(*step->log_mass, mean);
+    loss->log_mass = *step->log_mass;
     return STATUS_OK;
 }
 

@@ -35,7 +35,7 @@ struct objective {
 struct objective_step {
     uint32_t epoch, step;
     uint64_t taken;   // steps before this one, over all epochs
-    double *ret_mass; // joint: the running mean of Z_t, 0 before the first step; updated
+    double *log_mass; // joint: log of the running mean of Z_t; begun by step 0, updated by others
 };
 
 struct objective_value {

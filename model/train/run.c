@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "model/kernels/blas.h"
+#include "model/train/loss_mass.h"
 #include "model/train/measure.h"
 #include "model/train/state.h"
 #include "model/train/traindata.h"
@@ -190,16 +191,21 @@ MUST_USE static enum status run_check_teacher(const struct run *run, const struc
                         lists, qid.size > 100 ? 100 : (int)qid.size, qid.data);
 }
 
-// log of the mean of Z_t over the lists that train (spec/algorithm.md 3.6).
-static double run_log_mass(const struct run *run, const struct scoreset *set)
+// A teacher that knows no more than the student is another method's, and the other way round:
+// whoever mixes up files would measure the wrong method.
+MUST_USE static enum status run_check_role(const struct run *run, const struct checkpoint *teacher,
+                                           struct diag *reterr)
 {
-    double sum = 0;
-    for (size_t i = 0; i < run->data.list_count; i++) {
-        uint32_t list = run->data.lists[i];
-        sum += exp(loss_log_mass(set->logit + set->offset[list],
-                                 (size_t)(set->offset[list + 1] - set->offset[list])));
-    }
-    return log(sum / (double)run->data.list_count);
+    const struct method *wanted = method_find(run->method->teacher);
+    const bool privileged = wanted->sees == METHOD_SEES_ALL;
+    if (teacher->role != CHECKPOINT_TEACHER)
+        return diag_at_line(reterr, STATUS_CONFIG, run->teacher_path, 0, 0,
+                            "is a student, not a teacher");
+    if (schema_has_privileged(&teacher->schema) != privileged)
+        return diag_at_line(reterr, STATUS_CONFIG, run->teacher_path, 0, 0,
+                            "%s privileged features: method %s distils from a model of method %s",
+                            privileged ? "sees no" : "sees", run->method->name, wanted->name);
+    return STATUS_OK;
 }
 
 // The frozen teacher's logit of every training document, by the serving form.
@@ -208,10 +214,7 @@ MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
     struct scorer scorer;
     struct scoreset set = {0};
     TRY(scorer_load(run->teacher_path, run->kernels, &scorer, reterr));
-    enum status code = STATUS_OK;
-    if (scorer.checkpoint.role != CHECKPOINT_TEACHER)
-        code = diag_at_line(reterr, STATUS_CONFIG, run->teacher_path, 0, 0,
-                            "is a student, not a teacher");
+    enum status code = run_check_role(run, &scorer.checkpoint, reterr);
     if (code == STATUS_OK)
         code = scoreset_init(&set, &run->data.train, NULL, 0, reterr);
     if (code == STATUS_OK)
@@ -220,7 +223,8 @@ MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
         code = run_check_teacher(run, &set, reterr);
     if (code == STATUS_OK) {
         memcpy(run->teacher_sha256, scorer.checkpoint.sha256, sizeof(run->teacher_sha256));
-        run->teacher_log_mass = run_log_mass(run, &set);
+        run->teacher_log_mass =
+            loss_mass_log_mean(set.logit, set.offset, run->data.lists, run->data.list_count);
         run->teacher_logit = set.logit;
         set.logit = NULL;
     }

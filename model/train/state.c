@@ -81,7 +81,7 @@ static void state_pack(const struct state *state, struct state_tensors *tensors)
     memcpy(tensors->numbers, state->sums, sizeof(state->sums));
     tensors->numbers[STATE_SUMS] = state->keep.top_ndcg;
     tensors->numbers[STATE_SUMS + 1] = state->keep.low_logloss;
-    tensors->numbers[STATE_SUMS + 2] = state->mass;
+    tensors->numbers[STATE_SUMS + 2] = state->log_mass;
     for (size_t i = 0; i < state->keep.count; i++) {
         tensors->integers[STATE_INTEGERS + i] = state->keep.best[i].epoch;
         tensors->numbers[STATE_NUMBERS + 2 * i] = state->keep.best[i].ndcg;
@@ -107,7 +107,7 @@ MUST_USE static enum status state_unpack(const struct state_tensors *tensors, st
     memcpy(state->sums, numbers, sizeof(state->sums));
     state->keep.top_ndcg = numbers[STATE_SUMS];
     state->keep.low_logloss = numbers[STATE_SUMS + 1];
-    state->mass = numbers[STATE_SUMS + 2];
+    state->log_mass = numbers[STATE_SUMS + 2];
     for (size_t i = 0; i < state->keep.count; i++)
         state->keep.best[i] =
             (struct keep_epoch){(uint32_t)integers[STATE_INTEGERS + i],

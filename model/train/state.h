@@ -28,7 +28,7 @@ struct state {
     const char *teacher;     // SHA-256 of the file of its teacher, or ""
     uint32_t epoch, step;    // the next minibatch is `step` of `epoch` (both from 0)
     double sums[STATE_SUMS]; // of the epoch so far
-    double mass;             // the running mean of Z_t, objective.h
+    double log_mass;         // of the running mean of Z_t, objective.h
     uint64_t history_bytes;
     struct keep keep;
     struct tower *towers; // (tower_count) what is saved, and filled on loading

@@ -37,5 +37,4 @@ struct trainer_task {
 
 // Trains until the epochs or the patience are over and leaves folder/STAGE.safetensors.
 // STATUS_NOT_FINITE if the training diverges.
-
 MUST_USE enum status trainer_run(const struct trainer_task *task, struct diag *reterr);

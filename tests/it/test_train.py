@@ -106,6 +106,15 @@ class Train(Folder):
         self.assertEqual(self.tensors("own"), self.tensors("taught"))
         self.assertFalse((self.path / "taught/teacher.safetensors").exists())
 
+    def test_a_teacher_of_the_wrong_kind_is_refused(self):
+        self.train("own")
+        self.train("self", "--set", "method=selfteacher")
+        for method, teacher, words in (("clid", "own/student", "is a student"), ("clid", "self/teacher", "method teacher"),
+                                       ("selfkd", "own/teacher", "method selfteacher")):
+            chosen = f"teacher={self.path}/{teacher}.safetensors"
+            self.assertIn(words, self.train(f"{method}-{teacher[:3]}", "--set", f"method={method}", "--set", chosen, code=78))
+        self.train("good", "--set", "method=selfkd", "--set", f"teacher={self.path}/self/teacher.safetensors")
+
     def test_second_run_reads_the_cache(self):
         self.train("one", "--set", f"data.cache={self.path}/shared")
         before = {file.name: file.stat().st_mtime_ns for file in (self.path / "shared").iterdir()}
