@@ -81,7 +81,7 @@ function answerTiles({ choice, base }, methods) {
     answerTile("Ranking, NDCG@10", numberMean(test.ndcg10), ndcg ? `${numberSigned(ndcg.mean)} over Base` +
       (share === null ? "" : `: ${numberText(share, 0)} % of the teacher's lead`) : "higher is better", answerMood(ndcg, "higher")),
     answerTile("Probability, LogLoss", numberMean(test.logloss), loss
-      ? `${numberSigned(loss.mean, 2)} % against Base (${numberInterval(loss, 2)} %)` : "lower is better", answerMood(loss, "lower")),
+      ? `${numberSigned(loss.mean, 2)} % against Base` + (numberIs(loss.low) ? ` (${numberInterval(loss, 2)} %)` : "") : "lower is better", answerMood(loss, "lower")),
     answerTile("Calibration, PCOC and slope", `${numberText(test.pcoc?.mean, 3)} · ${numberText(test.slope?.mean, 3)}`,
       "level and spread of the probabilities; 1 and 1 are right"),
     answerMoney(choice, base),

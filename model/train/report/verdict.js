@@ -23,7 +23,8 @@ function verdictSpoils(method, base) {
   if (!base || method === base || !gap) {
     return false;
   }
-  return !(gap.low <= 0) && pairedPercent(gap, base.test?.logloss)?.mean > VERDICT_LOGLOSS_PERCENT;
+  const doubtless = gap.low === null || gap.low > 0; // one seed has no interval to doubt by
+  return doubtless && pairedPercent(gap, base.test?.logloss)?.mean > VERDICT_LOGLOSS_PERCENT;
 }
 
 // It ranks better than Base beyond doubt; without an interval (one seed), in the mean.
