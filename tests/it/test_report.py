@@ -187,7 +187,7 @@ class Answers(Page):
         # Base+ListMLE has the best NDCG@10 and 9 % more LogLoss: set aside without an interval too.
         self.assertRegex(text, r"Serve CLID(, by mass)?\n")
         self.assertRegex(text, r"Base\+ListMLE \(LogLoss \+9\.\d\d %\)")
-        self.assertNotRegex(text, r"95 % interval \+|no interval")
+        self.assertNotRegex(text, r"95 % interval \+|\(no interval")
 
     def test_claims_are_told_as_they_are(self):
         text = self.see(report_sample.results())["text"]
