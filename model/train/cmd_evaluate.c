@@ -13,7 +13,7 @@
 static const struct command_option cmd_evaluate_options[] = {
     OPENED_OPTIONS,
     {"json", NULL, "one JSON object instead of a table"},
-    {"auction", NULL, "also what the probabilities cost in auctions clicked by the truth"},
+    {"auction", NULL, "what the probabilities cost in auctions clicked by the truth"},
     {"truth", "FILE", "true click probabilities, one a line (the data's name with .truth)"},
     {"bids", "FILE", "bids, one a line (drawn log-normal with median 1)"},
     {"bid-seed", "N", "seed of drawn bids (1)"},
@@ -23,9 +23,9 @@ static const struct command_option cmd_evaluate_options[] = {
     {"floor-ecpm", "X", "least eCPM (0)"},
     {0}};
 
-// The auction that is asked about.
+// What is asked about probabilities whose truth is known.
 struct cmd_evaluate_market {
-    bool wanted;
+    bool auction;
     struct market_config config;
     const char *truth, *bids; // paths or NULL
 };
@@ -58,14 +58,14 @@ MUST_USE static enum status cmd_evaluate_market(const struct command *command,
     TRY(cmd_evaluate_number(command, line, "floor-ecpm", &config.floor_ecpm, reterr));
     config.slots = (size_t)slots;
     *ret_market = (struct cmd_evaluate_market){
-        .wanted = command_value(command, line, "auction") != NULL,
+        .auction = command_value(command, line, "auction") != NULL,
         .config = config,
         .truth = command_value(command, line, "truth"),
         .bids = command_value(command, line, "bids"),
     };
-    if (ret_market->wanted)
+    if (ret_market->auction)
         return STATUS_OK;
-    static const char *const needs[] = {"truth", "bids",      "bid-seed",  "slots",
+    static const char *const needs[] = {"bids",  "bid-seed",  "slots",
                                         "gamma", "floor-bid", "floor-ecpm"};
     for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
         if (command_value(command, line, needs[i]) != NULL)
@@ -73,7 +73,7 @@ MUST_USE static enum status cmd_evaluate_market(const struct command *command,
     return STATUS_OK;
 }
 
-// FILE.truth, or the file that was named.
+// The file that was named or else, if there is one, FILE.truth. NULL: the truth is not known.
 MUST_USE static enum status cmd_evaluate_truth(const struct cmd_evaluate_market *market,
                                                const char *data, size_t docs, double **ret_truth,
                                                struct diag *reterr)
@@ -83,21 +83,22 @@ MUST_USE static enum status cmd_evaluate_truth(const struct cmd_evaluate_market 
         return truth_read(market->truth, docs, ret_truth, reterr);
     if (asprintf(&beside, "%s.truth", data) < 0)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    enum status code =
-        file_exists(beside)
-            ? truth_read(beside, docs, ret_truth, reterr)
-            : diag_set(reterr, STATUS_USAGE,
-                       "--auction needs the true click probabilities: there is no %s; name them "
-                       "with --truth FILE",
-                       beside);
+    enum status code = STATUS_OK;
+    if (file_exists(beside))
+        code = truth_read(beside, docs, ret_truth, reterr);
+    else if (market->auction)
+        code = diag_set(reterr, STATUS_USAGE,
+                        "--auction needs the true click probabilities: there is no %s; name them "
+                        "with --truth FILE",
+                        beside);
     free(beside);
     return code;
 }
 
-// Adds what the last column's probabilities are worth.
-MUST_USE static enum status cmd_evaluate_auction(const struct cmd_evaluate_market *market,
-                                                 const char *data, const struct opened *opened,
-                                                 struct measure_table *table, struct diag *reterr)
+// Adds what the last column's probabilities are worth, where the truth is known.
+MUST_USE static enum status cmd_evaluate_worth(const struct cmd_evaluate_market *market,
+                                               const char *data, const struct opened *opened,
+                                               struct measure_table *table, struct diag *reterr)
 {
     const struct numberfile_rule rule = {0, 1e300, "a bid of at least 0"};
     const size_t docs = opened->set.docs;
@@ -106,11 +107,12 @@ MUST_USE static enum status cmd_evaluate_auction(const struct cmd_evaluate_marke
     enum status code = cmd_evaluate_truth(market, data, docs, &truth, reterr);
     if (code == STATUS_OK && market->bids != NULL)
         code = numberfile_read(market->bids, docs, &rule, &bids, reterr);
-    if (code == STATUS_OK)
-        code = worth_measure(&market->config, &opened->set, &opened->scorer.checkpoint.calibrate,
-                             truth, bids, &worth, reterr);
-    if (code == STATUS_OK)
-        measure_add_worth(table, &worth);
+    if (code == STATUS_OK && truth != NULL) {
+        code = worth_measure(market->auction ? &market->config : NULL, &opened->set,
+                             &opened->scorer.checkpoint.calibrate, truth, bids, &worth, reterr);
+        if (code == STATUS_OK)
+            measure_add_worth(table, &worth);
+    }
     free(truth);
     free(bids);
     return code;
@@ -146,9 +148,9 @@ static enum status cmd_evaluate_run(const struct command *command, int argc, cha
         TRY(opened_open(command, &line, line.operands[i], &opened, reterr));
         enum status code =
             measure_add(&table, line.operands[i], &opened.set, &opened.scorer, opened.team, reterr);
-        if (code == STATUS_OK && market.wanted)
-            code = cmd_evaluate_auction(&market, command_value(command, &line, "data"), &opened,
-                                        &table, reterr);
+        if (code == STATUS_OK)
+            code = cmd_evaluate_worth(&market, command_value(command, &line, "data"), &opened,
+                                      &table, reterr);
         opened_close(&opened);
         if (code != STATUS_OK)
             return code;
@@ -171,6 +173,7 @@ const struct command cmd_evaluate = {
     "  ctr evaluate run/student.safetensors --data test.txt --auction --slots 3\n\n"
     "Ranking (NDCG@10 on grades, AUC, GAUC) compares raw logits; calibration (LogLoss, ECE,\n"
     "PCOC, Brier, normalised entropy, slope and intercept) uses the calibrated probability\n"
-    "of a click, grade > 0. docs/measures.md explains each. --auction ranks and prices every\n"
-    "list as a page of ads and clicks it by the truth: docs/auction.md.\n",
+    "of a click, grade > 0. docs/measures.md explains each. Where the true probabilities are\n"
+    "known, the error against them is told; --auction also ranks and prices every list as a\n"
+    "page of ads and clicks it by the truth: docs/auction.md.\n",
     cmd_evaluate_run};

@@ -73,21 +73,20 @@ void measure_print(const struct measure_table *table, FILE *out)
     double values[MEASURE_MAX][MEASURE_ROWS];
     const char *const *names = NULL;
     size_t rows = 0;
-    bool worth = false;
     fprintf(out, "%-20s", "");
     for (size_t i = 0; i < table->count; i++) {
         fprintf(out, " %*s", MEASURE_WIDTH - 1, table->columns[i].name); // a path may be wider
         rows = quality_values(&table->columns[i].quality, &names, values[i]);
-        worth = worth || table->columns[i].has_worth;
     }
     fputc('\n', out);
     measure_counts(table, out);
     measure_rows(table, names, rows, values, out);
-    for (size_t i = 0; worth && i < table->count; i++) {
-        rows = worth_values(&table->columns[i].worth, &names, values[i]);
-        for (size_t row = 0; !table->columns[i].has_worth && row < rows; row++)
-            values[i][row] = (double)NAN;
-    }
-    if (worth)
-        measure_rows(table, names, rows, values, out);
+    rows = 0;
+    for (size_t i = 0; i < table->count; i++)
+        if (table->columns[i].has_worth)
+            rows = worth_values(&table->columns[i].worth, &names, values[i]);
+        else
+            for (size_t row = 0; row < WORTH_VALUES; row++)
+                values[i][row] = (double)NAN;
+    measure_rows(table, names, rows, values, out);
 }

@@ -22,7 +22,8 @@ struct measure_table {
 MUST_USE enum status measure_add(struct measure_table *table, const char *name,
                                  struct scoreset *set, const struct scorer *scorer,
                                  struct team *team, struct diag *reterr);
-// The worth of the column that was added last.
+// The worth of the column that was added last. Of the columns that have one, all have money or
+// none.
 void measure_add_worth(struct measure_table *table, const struct worth *worth);
 // A column's measures, all of them. The caller frees.
 struct json_value *measure_to_json(const struct measure_table *table, size_t column);

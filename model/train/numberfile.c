@@ -43,10 +43,14 @@ enum status numberfile_read(const char *path, size_t count, const struct numberf
     size_t limit;
     if (count >= UINT_MAX || !num_mul(count, NUMBERFILE_MAX_LINE + 1, &limit))
         return diag_set(reterr, STATUS_TOO_LARGE, "%zu documents are too many", count);
-    TRY(file_read(path, limit, 0, &bytes, reterr));
+    enum status code = file_read(path, limit, 0, &bytes, reterr);
+    if (code == STATUS_TOO_LARGE)
+        return diag_at_line(reterr, STATUS_INVALID, path, 0, 0,
+                            "is longer than a number for each of the data's %zu documents", count);
+    if (code != STATUS_OK)
+        return code;
     double *numbers = calloc(count + 1, sizeof(*numbers));
-    enum status code = numbers == NULL
-                           ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
+    code = numbers == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
                            : numberfile_parse(&bytes, path, count, rule, numbers, reterr);
     file_free(&bytes);
     if (code == STATUS_OK)

@@ -2,7 +2,10 @@
 
 #include "model/train/truth.h"
 
+#include <math.h>
 #include <stdlib.h>
+
+enum { WORTH_ERRORS = 3 }; // measures that come before those of money
 
 #define WORTH_MEASURES(X)                                                                          \
     X(true_error)                                                                                  \
@@ -22,49 +25,72 @@ static const char *const worth_names[WORTH_VALUES] = {WORTH_MEASURES(WORTH_NAME)
 
 MUST_USE static enum status worth_error(const struct scoreset *set,
                                         const struct calibrate *calibrate, const double *truth,
-                                        struct truth_error *ret_error)
-{
-    double *p = calloc(set->docs + 1, sizeof(*p));
-    if (p == NULL)
-        return STATUS_NO_MEMORY;
-    for (size_t i = 0; i < set->docs; i++)
-        p[i] = calibrate_probability(calibrate, set->logit[i]);
-    enum status code = truth_measure(p, truth, set->docs, ret_error);
-    free(p);
-    return code;
-}
-
-enum status worth_measure(const struct market_config *config, const struct scoreset *set,
-                          const struct calibrate *calibrate, const double *truth, const double *bid,
-                          struct worth *ret_worth, struct diag *reterr)
+                                        struct worth *worth, struct diag *reterr)
 {
     struct truth_error error;
+    double *p = calloc(set->docs + 1, sizeof(*p));
+    enum status code = p == NULL ? STATUS_NO_MEMORY : STATUS_OK;
+    for (size_t i = 0; code == STATUS_OK && i < set->docs; i++) {
+        if (isfinite(set->logit[i]))
+            p[i] = calibrate_probability(calibrate, set->logit[i]);
+        else
+            code = STATUS_NOT_FINITE;
+    }
+    if (code == STATUS_OK)
+        code = truth_measure(p, truth, set->docs, &error);
+    free(p);
+    if (code != STATUS_OK)
+        return diag_set(reterr, code, "cannot measure the errors of the probabilities: %s",
+                        status_text(code));
+    worth->true_error = error.rms;
+    worth->true_bias = error.bias;
+    worth->true_kl = error.kl;
+    return STATUS_OK;
+}
+
+static double worth_percent(double part, double whole)
+{
+    return whole > 0 ? 100 * part / whole : (double)NAN;
+}
+
+MUST_USE static enum status worth_money(const struct market_config *market,
+                                        const struct scoreset *set,
+                                        const struct calibrate *calibrate, const double *truth,
+                                        const double *bid, struct worth *worth, struct diag *reterr)
+{
     struct market_money money;
     double *drawn = bid == NULL ? calloc(set->docs + 1, sizeof(*drawn)) : NULL;
-    enum status code = bid == NULL && drawn == NULL ? STATUS_NO_MEMORY
-                                                    : worth_error(set, calibrate, truth, &error);
-    if (code != STATUS_OK) {
-        free(drawn);
-        return diag_set(reterr, code, "out of memory");
-    }
+    if (bid == NULL && drawn == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory for the bids");
     if (drawn != NULL)
-        market_bids(config, set, drawn);
-    code = market_measure(config, set, calibrate, truth, bid != NULL ? bid : drawn, &money, reterr);
+        market_bids(market, set, drawn);
+    enum status code =
+        market_measure(market, set, calibrate, truth, bid != NULL ? bid : drawn, &money, reterr);
     free(drawn);
     if (code != STATUS_OK)
         return code;
     const double thousands = (double)set->lists / 1000;
     const double regret = money.welfare_true - money.welfare;
-    *ret_worth = (struct worth){.true_error = error.rms,
-                                .true_bias = error.bias,
-                                .true_kl = error.kl,
-                                .welfare = money.welfare / thousands,
-                                .revenue = money.revenue / thousands,
-                                .regret = regret / thousands,
-                                .overcharge = money.overcharge / thousands,
-                                .regret_percent = 100 * regret / money.welfare_true,
-                                .revenue_percent = 100 * money.revenue / money.revenue_true,
-                                .overcharge_percent = 100 * money.overcharge / money.revenue_true};
+    worth->has_money = true;
+    worth->welfare = money.welfare / thousands;
+    worth->revenue = money.revenue / thousands;
+    worth->regret = regret / thousands;
+    worth->overcharge = money.overcharge / thousands;
+    worth->regret_percent = worth_percent(regret, money.welfare_true);
+    worth->revenue_percent = worth_percent(money.revenue, money.revenue_true);
+    worth->overcharge_percent = worth_percent(money.overcharge, money.revenue_true);
+    return STATUS_OK;
+}
+
+enum status worth_measure(const struct market_config *market, const struct scoreset *set,
+                          const struct calibrate *calibrate, const double *truth, const double *bid,
+                          struct worth *ret_worth, struct diag *reterr)
+{
+    struct worth worth = {0};
+    TRY(worth_error(set, calibrate, truth, &worth, reterr));
+    if (market != NULL)
+        TRY(worth_money(market, set, calibrate, truth, bid, &worth, reterr));
+    *ret_worth = worth;
     return STATUS_OK;
 }
 
@@ -76,7 +102,7 @@ size_t worth_values(const struct worth *worth, const char *const **ret_names,
     WORTH_MEASURES(WORTH_VALUE)
 #undef WORTH_VALUE
     *ret_names = worth_names;
-    return count;
+    return worth->has_money ? count : WORTH_ERRORS;
 }
 
 void worth_set(const struct worth *worth, struct json_value *measures)

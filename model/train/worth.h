@@ -5,21 +5,24 @@
 #include "model/train/market.h"
 #include "proto/json_value.h"
 
+#include <stdbool.h>
+
 enum { WORTH_VALUES = 10 };
 
 struct worth {
+    bool has_money;                              // false: only the first three are set
     double true_error, true_bias, true_kl;       // truth.h
     double welfare, revenue, regret, overcharge; // per 1000 pages, in the unit of the bids
     double regret_percent;                       // of the welfare had the model known the truth
     double revenue_percent, overcharge_percent;  // of the revenue then
 };
 
-// truth (set->docs); bid (set->docs), or NULL: drawn as `config` says. STATUS_NO_MEMORY,
-// STATUS_NOT_FINITE.
-MUST_USE enum status worth_measure(const struct market_config *config, const struct scoreset *set,
+// market NULL: no auction. truth (set->docs); bid (set->docs), or NULL: drawn as `market` says. A
+// percentage of nothing is NaN. STATUS_NO_MEMORY, STATUS_NOT_FINITE.
+MUST_USE enum status worth_measure(const struct market_config *market, const struct scoreset *set,
                                    const struct calibrate *calibrate, const double *truth,
                                    const double *bid, struct worth *ret_worth, struct diag *reterr);
-// values[i] belongs to (*ret_names)[i], static storage. Returns the count.
+// values[i] belongs to (*ret_names)[i], static storage. Returns the count: of what is set.
 size_t worth_values(const struct worth *worth, const char *const **ret_names,
                     double values[WORTH_VALUES]);
 // Sets them in `measures`.

@@ -184,9 +184,48 @@ class Auction(Folder):
         found = json.loads(out)[str(self.model)]
         self.assertAlmostEqual(found["true_bias"], sum(apart) / len(apart), places=9)
         self.assertAlmostEqual(found["true_error"], math.sqrt(sum(x * x for x in apart) / len(apart)), places=9)
+        self.assertGreater(found["true_kl"], 0)
         table, _ = run("evaluate", self.model, "--data", self.data, "--auction")
-        self.assertIn("regret_percent", table)
-        self.assertNotIn("regret", run("evaluate", self.model, "--data", self.data)[0])
+        for name, value in found.items():
+            if name.startswith("true_") or name in ("welfare", "revenue", "regret", "overcharge"):
+                self.assertRegex(table, rf"(?m)^{name} +{value:.6f}$")
+
+    def test_without_auction_the_errors_are_told_where_the_truth_is_known(self):
+        told = json.loads(run("evaluate", self.model, "--data", self.data, "--auction", "--json")[0])[str(self.model)]
+        beside, _ = run("evaluate", self.model, "--data", self.data, "--json")
+        bare = self.path / "bare.txt"
+        bare.write_text(self.data.read_text())
+        named, _ = run("evaluate", self.model, "--data", bare, "--truth", f"{self.data}.truth", "--json")
+        self.assertEqual(beside, named)
+        found = json.loads(beside)[str(self.model)]
+        self.assertEqual(found, {name: told[name] for name in found})
+        self.assertEqual(set(told) - set(found), {"welfare", "revenue", "regret", "overcharge", "regret_percent",
+                                                  "revenue_percent", "overcharge_percent"})
+        unknown, _ = run("evaluate", self.model, "--data", bare, "--json")
+        self.assertEqual({name for name in found if name not in json.loads(unknown)[str(self.model)]},
+                         {"true_error", "true_bias", "true_kl"})
+        table, _ = run("evaluate", self.model, "--data", self.data)
+        self.assertIn("true_kl", table)
+        self.assertNotIn("regret", table)
+        self.assertNotIn("true_", run("evaluate", self.model, "--data", bare)[0])
+        (self.path / "bare.txt.truth").write_text("0.5\n1.5\n")
+        self.assertIn("bare.txt.truth:2", run("evaluate", self.model, "--data", bare, code=1)[1])
+        (self.path / "bare.txt.truth").write_text("0.123456789\n" * 100000)
+        self.assertIn("longer than", run("evaluate", self.model, "--data", bare, code=1)[1])
+
+    def test_who_ranks_by_bid_does_not_see_the_model(self):
+        found = json.loads(run("evaluate", self.model, "--data", self.data, "--auction", "--gamma", 0, "--json")[0])[str(self.model)]
+        for name, want in (("regret", 0), ("overcharge", 0), ("revenue_percent", 100)):
+            self.assertAlmostEqual(found[name], want, places=9)
+        self.assertGreater(found["true_error"], 0)
+        # A floor that no bid meets: no money, and no percentage of it.
+        found = json.loads(run("evaluate", self.model, "--data", self.data, "--auction", "--floor-bid", 1e6,
+                               "--json")[0])[str(self.model)]
+        self.assertEqual([found[name] for name in ("welfare", "revenue", "regret_percent", "overcharge_percent")],
+                         [0, 0, None, None])
+        seeds = [run("evaluate", self.model, "--data", self.data, "--auction", "--bid-seed", seed)[0] for seed in (1, 1, 2)]
+        self.assertEqual(seeds[0], seeds[1])
+        self.assertNotEqual(seeds[0], seeds[2])
 
     def test_bad_input_is_refused_by_name(self):
         bare = self.path / "bare.txt"

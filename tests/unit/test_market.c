@@ -127,7 +127,7 @@ static void no_model_beats_the_truth(void **state)
     }
 }
 
-// The example of docs/auction.md: b is overrated, and a pays twice what it should.
+// The first example of docs/auction.md.
 static void the_example_of_the_manual(void **state)
 {
     (void)state;
@@ -135,7 +135,7 @@ static void the_example_of_the_manual(void **state)
     struct auction_result result;
     const struct auction_rules rules = {.gamma = 1};
     const double bid[] = {1, 1, .8};
-    const float pctr[] = {.5F, .25F, .125F}, truth[] = {.5F, .125F, .125F};
+    const float pctr[] = {.5F, .25F, .125F};
     auction_run(&rules, bid, pctr, 3, places, &result);
     const double ecpm[] = {500, 250, 100}, price[] = {.5, .4, 0};
     for (size_t k = 0; k < 3; k++) {
@@ -143,8 +143,27 @@ static void the_example_of_the_manual(void **state)
         near_is(places[k].ecpm, ecpm[k], 1e-12);
         near_is(places[k].price, price[k], 1e-12);
     }
-    auction_run(&rules, bid, truth, 3, places, &result);
-    near_is(places[0].price, .25, 1e-12);
+}
+
+// The same with one slot and b's true probability .125, whatever the model says of b.
+static void the_money_of_the_manual(void **state)
+{
+    (void)state;
+    const struct market_rules rules = {.auction = {.gamma = 1, .slots = 1}, .position = {1}};
+    const double bid[] = {1, 1, .8}, truth[] = {.5, .125, .125};
+    const struct {
+        float said;
+        double welfare, revenue, overcharge;
+    } cases[] = {{.125F, .5, .125, 0}, {.25F, .5, .25, .125}, {.75F, .125, .125 / 1.5, 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const float pctr[] = {.5F, cases[i].said, .125F};
+        struct market_money money = page(&rules, bid, pctr, truth, 3);
+        near_is(money.welfare, cases[i].welfare, 1e-15);
+        near_is(money.revenue, cases[i].revenue, 1e-15);
+        near_is(money.overcharge, cases[i].overcharge, 1e-15);
+        near_is(money.welfare_true, .5, 1e-15);
+        near_is(money.revenue_true, .125, 1e-15);
+    }
 }
 
 // Bids are a function of seed, list and place: other sets of the same lists see the same bids.
@@ -185,6 +204,7 @@ int main(void)
         cmocka_unit_test(by_bid_and_alone),
         cmocka_unit_test(no_model_beats_the_truth),
         cmocka_unit_test(the_example_of_the_manual),
+        cmocka_unit_test(the_money_of_the_manual),
         cmocka_unit_test(bids_belong_to_documents),
     };
     return cmocka_run_group_tests_name("market", tests, NULL, NULL);
