@@ -127,12 +127,37 @@ static void test_the_table_for_people(void **state)
     free(text);
 }
 
+static void test_what_is_known_of_the_truth(void **state)
+{
+    (void)state;
+    struct measure_table table = {.columns = {{.name = "a"}, {.name = "b"}}, .count = 1};
+    measure_add_worth(&table, &(struct worth){.true_error = 0.125, .welfare = 9});
+    char *text = printed(&table);
+    assert_memory_equal(row_of(text, "true_error"), "0.125000\n", 9);
+    row_of(text, "true_kl");
+    assert_null(strstr(text, "welfare"));
+    free(text);
+    measure_add_worth(&table, &(struct worth){.has_money = true, .welfare = 9, .regret = NAN});
+    table.count = 2; // of the second model nothing is known
+    text = printed(&table);
+    assert_memory_equal(row_of(text, "welfare"), "9.000000               -\n", 25);
+    assert_memory_equal(row_of(text, "regret"), "-               -\n", 18);
+    free(text);
+    struct json_value *known = measure_to_json(&table, 0), *unknown = measure_to_json(&table, 1);
+    assert_non_null(json_value_get(known, "overcharge"));
+    assert_null(json_value_get(unknown, "true_error"));
+    assert_non_null(json_value_get(unknown, "logloss"));
+    json_value_free(known);
+    json_value_free(unknown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_column_is_scored_and_measured, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_fault_leaves_the_table_as_it_was, set_up, tear_down),
         cmocka_unit_test(test_the_table_for_people),
+        cmocka_unit_test(test_what_is_known_of_the_truth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
