@@ -93,32 +93,41 @@ static bool all_finite(const float *x, uint64_t begin, uint64_t end)
     return true;
 }
 
+// What one document's click loss and one list's distillation loss count in the minibatch.
+struct scales {
+    double ce, kd;
+};
+
+static struct scales scales_of(const struct loss_config *config, const struct loss_batch *batch)
+{
+    const uint64_t *offset = batch->offset;
+    size_t counted = 0;
+    for (size_t q = 0; q < batch->lists; q++)
+        counted += offset[q + 1] > offset[q];
+    const double by_list = 1 / (double)counted;
+    const double by_sample = 1 / (double)(offset[batch->lists] - offset[0]);
+    const double ce = config->reduce == LOSS_SAMPLE_MEAN ? by_sample : by_list;
+    return (struct scales){ce, config->kd == LOSS_KD_POINTWISE ? ce : by_list};
+}
+
 enum status loss_minibatch(const struct loss_config *config, const struct loss_batch *batch,
                            struct loss_scratch *scratch, float *grad, float *grad_shallow,
                            struct loss_value *ret_value)
 {
-    const uint64_t *offset = batch->offset;
-    const uint64_t docs = offset[batch->lists] - offset[0];
+    const uint64_t *offset = batch->offset, end = offset[batch->lists];
     // RCR's targets are the clicks. Where L_d does not weigh, a teacher is for the report alone.
     const bool distil = config->kd == LOSS_KD_RCR || (config->kd != LOSS_KD_NONE && batch->teacher);
     const bool weighs = config->kd != LOSS_KD_NONE && config->kd_weight > 0;
     const double alpha = config->kd == LOSS_KD_NONE ? 1 : config->alpha;
-    const loss_list_function list_loss = loss_list_of(config->kd);
     assert(alpha >= 0 && alpha <= 1 && (distil || !weighs));
     assert(config->join == LOSS_JOIN_NONE || (batch->shallow && grad_shallow && !distil));
-    if (!all_finite(batch->student, offset[0], offset[batch->lists]) ||
-        !all_finite(batch->shallow, offset[0], offset[batch->lists]) ||
-        (distil && !all_finite(batch->teacher, offset[0], offset[batch->lists])))
+    if (!all_finite(batch->student, offset[0], end) ||
+        !all_finite(batch->shallow, offset[0], end) ||
+        (distil && !all_finite(batch->teacher, offset[0], end)))
         return STATUS_NOT_FINITE;
 
-    size_t counted = 0;
-    for (size_t q = 0; q < batch->lists; q++)
-        counted += offset[q + 1] > offset[q];
-    const bool by_sample = config->reduce == LOSS_SAMPLE_MEAN;
-    const double list_scale = 1 / (double)counted;
-    const double ce_scale = by_sample ? 1 / (double)docs : list_scale;
-    const double kd_scale = config->kd == LOSS_KD_POINTWISE ? ce_scale : list_scale;
-
+    const struct scales scale = scales_of(config, batch);
+    const loss_list_function list_loss = loss_list_of(config->kd);
     struct loss_value value = {0, 0, 0, 0};
     for (size_t q = 0; q < batch->lists; q++) {
         const uint64_t begin = offset[q], n = offset[q + 1] - begin;
@@ -127,18 +136,18 @@ enum status loss_minibatch(const struct loss_config *config, const struct loss_b
             continue;
         if (distil) {
             struct loss_list list = list_at(batch, begin, (size_t)n);
-            value.kd += kd_scale * list_loss(config, &list, scratch, pull, &kl);
-            value.kl += kd_scale * kl;
+            value.kd += scale.kd * list_loss(config, &list, scratch, pull, &kl);
+            value.kl += scale.kd * kl;
         }
         for (uint64_t i = begin; i < begin + n; i++) {
             struct click_loss click = click_of(config->join, batch, i);
-            value.point_ce += ce_scale * click.loss;
-            double slope = alpha * ce_scale * click.main;
+            value.point_ce += scale.ce * click.loss;
+            double slope = alpha * scale.ce * click.main;
             if (weighs)
-                slope += config->kd_weight * kd_scale * pull[i - begin];
+                slope += config->kd_weight * scale.kd * pull[i - begin];
             grad[i] = (float)slope;
             if (config->join != LOSS_JOIN_NONE)
-                grad_shallow[i] = (float)(ce_scale * click.shallow);
+                grad_shallow[i] = (float)(scale.ce * click.shallow);
         }
     }
     value.total = alpha * value.point_ce + (weighs ? config->kd_weight * value.kd : 0);

@@ -80,11 +80,11 @@ double loss_log_add(double a, double b); // log(exp(a) + exp(b))
 double loss_list(const struct loss_config *config, const struct loss_batch *list, size_t n,
                  struct loss_scratch *scratch, double *grad, double *ret_kl);
 
+// A minibatch: d total / d logit (n) of the main tower in `grad` and, with a join, of the shallow
+// one in `grad_shallow` (else NULL). At kd_weight 0 a teacher only gives kd and kl: total and
+// gradient are the bits of LOSS_KD_NONE (at alpha 1), and it may be NULL. STATUS_NOT_FINITE if a
+// logit of the student, the shallow tower or of a teacher that is looked at is not finite; then
+// nothing is written.
 MUST_USE enum status loss_minibatch(const struct loss_config *config,
                                     const struct loss_batch *batch, struct loss_scratch *scratch,
                                     float *grad, float *grad_shallow, struct loss_value *ret_value);
-// loss_minibatch: gradient (n) of the total with respect to the main tower's and, with a join, the
-// shallow tower's logits. At kd_weight 0 a teacher only gives kd and kl: total and gradient are the
-// bits of LOSS_KD_NONE (at alpha 1) and it may be NULL. STATUS_NOT_FINITE if a logit of the
-// student, the shallow tower or of a teacher that is looked at is not finite; then nothing is
-// written.

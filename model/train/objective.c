@@ -117,6 +117,7 @@ enum status objective_grads(struct objective *objective, const struct minibatch 
     if (step->taken < config->kd_warmup_steps)
         loss.kd_weight = 0;
     if (config->joint) {
+        assert(second != NULL);
         TRY(objective_teach(objective, batch, second, step, &given, &value.teacher));
     } else if (second != NULL) {
         given.shallow = second->logit;
