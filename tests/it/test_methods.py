@@ -8,7 +8,7 @@ import ctrtest
 from ctrtest import SOURCE, bits, run, scores, synth
 
 COLUMNS = 8
-MAPS = ("temperature", "platt", "isotonic", "sir", "offset")
+MAPS = ("offset", "temperature", "platt", "sir", "isotonic")
 
 
 def table():
@@ -25,8 +25,11 @@ class Methods(ctrtest.Folder):
         cls.addClassCleanup(cls.holder.cleanup)
         cls.home = ctrtest.pathlib.Path(cls.holder.name)
         cls.data = synth(cls.home / "data")
-        (cls.home / "config.yaml").write_text(f"data: {{train: data/train.txt, valid: data/valid.txt, page_context: loo_mean_std}}\n"
-                                              "network: {hidden: [8]}\nshallow: {hidden: [4]}\ntrain: {epochs: 2, batch: 64}\n")
+        # The lists behind those 120: of the same kind, and none of them.
+        cls.held = synth(cls.home / "held", "--lists", 120, "--valid-lists", 200) / "valid.txt"
+        (cls.home / "config.yaml").write_text(
+            "data: {train: data/train.txt, valid: data/valid.txt, page_context: loo_mean_std}\n"
+            "network: {hidden: [8]}\nshallow: {hidden: [4]}\ntrain: {epochs: 4, batch: 64, lr: 0.01}\n")
 
     def train(self, method, mode):
         out = self.path / f"{method}-{mode}"
@@ -42,9 +45,18 @@ class Methods(ctrtest.Folder):
             pages.setdefault(qid[4:], []).append([float(values.get(str(k + 1), 0)) for k in range(COLUMNS)])
         return pages
 
+    def calibrate(self, out, kind, *options):
+        model = out / f"{kind}.safetensors"
+        run("calibrate", out / "student.safetensors", "--data", self.held, "--out", model, "--map", kind, "--bins", 20,
+            "--min-clicks", 5, *options)
+        self.assertEqual(json.loads(ctrtest.header(model)["__metadata__"]["manifest"])["calibration"]["kind"], kind)
+        return model
+
     def check_served(self, model, name):
+        """What ctrd answers for every page is what `ctr score` writes, whose rows are returned."""
         run("score", model, "--data", self.data / "test.txt", "--out", self.path / "scores.tsv")
-        want = {(qid, int(doc)): bits(pctr) for qid, doc, _, pctr in scores(self.path / "scores.tsv")}
+        rows = scores(self.path / "scores.tsv")
+        want = {(qid, int(doc)): bits(pctr) for qid, doc, _, pctr in rows}
         models = self.path / f"models-{name}"
         run("publish", model, models)
         daemon = ctrdtest.Daemon(models)
@@ -61,6 +73,7 @@ class Methods(ctrtest.Folder):
             self.assertEqual(daemon.stop(), 0)
         finally:
             daemon.kill()
+        return rows
 
     def check_student(self, out):
         manifest = json.loads(ctrtest.header(out / "student.safetensors")["__metadata__"]["manifest"])
@@ -70,24 +83,29 @@ class Methods(ctrtest.Folder):
     def test_two_stage(self):
         students = [name for name, role, _ in table() if role == "STUDENT"]
         self.assertEqual(len(students), 11)  # twelve methods with the teacher, which is not served
-        for i, method in enumerate(students):
+        logits = {}
+        for method in students:
             with self.subTest(method=method):
                 out = self.train(method, "two_stage")
                 self.check_student(out)
-                self.check_served(out / "student.safetensors", method)
-                calibrated = out / "calibrated.safetensors"
-                run("calibrate", out / "student.safetensors", "--data", self.data / "test.txt", "--out", calibrated,
-                    "--map", MAPS[i % len(MAPS)])
-                self.check_served(calibrated, f"{method}-calibrated")
+                before = self.check_served(out / "student.safetensors", method)
+                logits[method] = tuple(row[2] for row in before)
+                for kind in MAPS:
+                    after = self.check_served(self.calibrate(out, kind), f"{method}-{kind}")
+                    self.assertEqual(tuple(row[2] for row in after), logits[method])
+                    self.assertNotEqual([row[3] for row in after], [row[3] for row in before])
+        self.assertEqual(len(set(logits.values())), len(students))  # each learnt something of its own
 
     def test_joint(self):
         taught = [name for name, _, teacher in table() if teacher]
         self.assertGreaterEqual(len(taught), 7)
-        for method in taught:
+        for i, method in enumerate(taught):
             with self.subTest(method=method):
                 out = self.train(method, "joint")
                 self.check_student(out)
                 self.check_served(out / "student.safetensors", f"{method}-joint")
+                shifted = self.calibrate(out, MAPS[i % len(MAPS)], "--keep-rate", 0.5)
+                self.check_served(shifted, f"{method}-joint-shifted")
 
     def test_teachers_are_not_served(self):
         for method, role, _ in table():
