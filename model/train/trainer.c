@@ -38,7 +38,8 @@ MUST_USE static enum status trainer_step(struct trainer *trainer,
     struct minibatch *batch = &trainer->batch;
     struct state *state = &trainer->state;
     struct tower *towers = trainer->towers;
-    const struct objective_step step = {state->epoch, state->step, towers[0].adam.t, &state->log_mass};
+    const struct objective_step step = {state->epoch, state->step, towers[0].adam.t,
+                                        &state->log_mass};
     struct objective_value value;
 
     minibatch_fill(batch, lists);
