@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "model/train/experiment_time.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,6 +109,7 @@ static void screen_head(const struct experiment_screen *screen, unsigned running
     size_t finished = 0, all = screen->plan->count;
     for (size_t i = 0; i < all; i++)
         finished += screen->plan->entries[i].finished;
+    assert(all > 0); // base is always there
     char bar[41];
     size_t full = finished * (sizeof(bar) - 1) / all;
     memset(bar, ' ', sizeof(bar) - 1);
