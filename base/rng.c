@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 enum { RNG_ROUNDS = 10 };
 
@@ -25,6 +26,33 @@ void rng_words(struct rng_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t 
     ret_words[1] = b;
     ret_words[2] = c;
     ret_words[3] = d;
+}
+
+// Each line of a round over all counters: independent lanes, which the compiler keeps in vectors.
+void rng_words_many(struct rng_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t d,
+                    uint32_t ret_words[4][RNG_MANY])
+{
+    uint32_t w0[RNG_MANY], w1[RNG_MANY], w2[RNG_MANY], w3[RNG_MANY];
+    for (uint32_t i = 0; i < RNG_MANY; i++) {
+        w0[i] = a;
+        w1[i] = b;
+        w2[i] = c;
+        w3[i] = d + i;
+    }
+    for (uint32_t round = 0; round < RNG_ROUNDS; round++) {
+        const uint32_t k0 = key.seed + round * 0x9E3779B9u, k1 = key.stream + round * 0xBB67AE85u;
+        for (uint32_t i = 0; i < RNG_MANY; i++) {
+            const uint64_t p0 = (uint64_t)0xD2511F53u * w0[i], p1 = (uint64_t)0xCD9E8D57u * w2[i];
+            w0[i] = (uint32_t)(p1 >> 32) ^ w1[i] ^ k0;
+            w2[i] = (uint32_t)(p0 >> 32) ^ w3[i] ^ k1;
+            w1[i] = (uint32_t)p1;
+            w3[i] = (uint32_t)p0;
+        }
+    }
+    memcpy(ret_words[0], w0, sizeof(w0));
+    memcpy(ret_words[1], w1, sizeof(w1));
+    memcpy(ret_words[2], w2, sizeof(w2));
+    memcpy(ret_words[3], w3, sizeof(w3));
 }
 
 struct rng_key rng_key_of(uint64_t seed, enum rng_stream stream)

@@ -26,6 +26,12 @@ struct rng_key {
 void rng_words(struct rng_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t d,
                uint32_t ret_words[4]);
 
+enum { RNG_MANY = 16 };
+// The same for RNG_MANY counters (a, b, c, d) .. (a, b, c, d + RNG_MANY - 1), modulo 2^32, several
+// at a time: word w of counter d + i goes to ret_words[w][i].
+void rng_words_many(struct rng_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t d,
+                    uint32_t ret_words[4][RNG_MANY]);
+
 // A sequence drawn from (a, b) for code that wants one number after another. The caller owns it.
 struct rng {
     struct rng_key key;

@@ -17,12 +17,19 @@ void layer_dropout_mask(const struct layer_dropout_draw *draw, uint32_t row, uin
     assert(draw->rate >= 0 && draw->rate < 1);
     struct rng_key key = rng_key_of(draw->seed, RNG_DROPOUT);
     uint32_t threshold = (uint32_t)(draw->rate * 0x1p32);
-    for (size_t begin = 0; begin < units; begin += WORDS, block++) {
+    size_t unit = 0;
+    for (; unit + WORDS * RNG_MANY <= units; unit += WORDS * RNG_MANY, block += RNG_MANY) {
+        uint32_t words[WORDS][RNG_MANY];
+        rng_words_many(key, draw->epoch, draw->step, row, block, words);
+        for (size_t i = 0; i < WORDS * RNG_MANY; i++)
+            mask[unit + i] = words[i % WORDS][i / WORDS] >= threshold;
+    }
+    for (; unit < units; unit += WORDS, block++) {
         uint32_t words[WORDS];
         rng_words(key, draw->epoch, draw->step, row, block, words);
-        size_t count = units - begin < WORDS ? units - begin : WORDS;
+        size_t count = units - unit < WORDS ? units - unit : WORDS;
         for (size_t i = 0; i < count; i++)
-            mask[begin + i] = words[i] >= threshold;
+            mask[unit + i] = words[i] >= threshold;
     }
 }
 

@@ -123,12 +123,30 @@ static void test_shuffle(void **state)
     assert_int_equal(one, 9);
 }
 
+// Many counters at a time are the numbers of one at a time, across the end of the counter too.
+static void many_are_the_same(void **state)
+{
+    (void)state;
+    static const uint32_t starts[] = {0, 1, 77, UINT32_MAX - 20, UINT32_MAX - 3};
+    const struct rng_key key = rng_key_of(0x123456789abcdef, RNG_DROPOUT);
+    for (size_t k = 0; k < sizeof(starts) / sizeof(*starts); k++) {
+        uint32_t many[4][RNG_MANY], one[4];
+        rng_words_many(key, 3, UINT32_MAX, 12, starts[k], many);
+        for (uint32_t i = 0; i < RNG_MANY; i++) {
+            rng_words(key, 3, UINT32_MAX, 12, starts[k] + i, one);
+            for (size_t w = 0; w < 4; w++)
+                assert_int_equal(many[w][i], one[w]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers), cmocka_unit_test(test_sequence),
         cmocka_unit_test(test_keys_differ),   cmocka_unit_test(test_below),
         cmocka_unit_test(test_moments),       cmocka_unit_test(test_shuffle),
+        cmocka_unit_test(many_are_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
