@@ -1,22 +1,23 @@
 #include "model/kernels/blas.h"
 #include "model/train/commands.h"
 #include "model/train/experiment_choice.h"
+#include "model/train/experiment_claim.h"
 #include "model/train/experiment_pool.h"
 #include "model/train/experiment_report.h"
 #include "model/train/experiment_run.h"
 #include "model/train/experiment_time.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { EXPERIMENT_MAX_JOBS = 1024 };
 
 static const struct command_option cmd_experiment_options[] = {
     {"out", "DIR", "folder of the experiment (needed)"},
-    {"jobs", "N", "runs at a time, one core each (one a core)"},
+    {"jobs", "N", "runs at a time, one core each (as many as this process may use)"},
     {"list", NULL, "print the runs: number, name, level, state, estimated hours"},
     {"level", "N", "--list: only this level; runs of one level do not wait for each other"},
     {"run", "K", "do run number K, if it is not finished"},
@@ -39,6 +40,19 @@ MUST_USE static enum status cmd_experiment_print(void (*make)(const struct cfg_t
     return code;
 }
 
+MUST_USE static enum status cmd_experiment_state(const struct experiment *experiment,
+                                                 const struct experiment_plan *plan, size_t index,
+                                                 const char **ret_state, struct diag *reterr)
+{
+    const struct experiment_entry *entry = &plan->entries[index];
+    bool stops = false;
+    const bool ready = experiment_plan_blocker(plan, index) == EXPERIMENT_NONE;
+    if (!entry->finished && ready)
+        TRY(experiment_choice_stops(experiment, plan, entry->method, &stops, reterr));
+    *ret_state = entry->finished ? "finished" : stops ? "left out" : ready ? "ready" : "waits";
+    return STATUS_OK;
+}
+
 MUST_USE static enum status cmd_experiment_list(const struct experiment *experiment,
                                                 const struct experiment_plan *plan, uint64_t level,
                                                 struct diag *reterr)
@@ -47,13 +61,15 @@ MUST_USE static enum status cmd_experiment_list(const struct experiment *experim
     if (seconds == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     experiment_time_load(experiment, plan, seconds);
-    for (size_t i = 0; i < plan->count; i++) {
+    enum status code = STATUS_OK;
+    for (size_t i = 0; i < plan->count && code == STATUS_OK; i++) {
         const struct experiment_entry *entry = &plan->entries[i];
+        const char *state = "";
         if (level != UINT64_MAX && (uint64_t)entry->level != level)
             continue;
-        const char *state = entry->finished                                       ? "finished"
-                            : experiment_plan_blocker(plan, i) == EXPERIMENT_NONE ? "ready"
-                                                                                  : "waits";
+        code = cmd_experiment_state(experiment, plan, i, &state, reterr);
+        if (code != STATUS_OK)
+            break;
         double hours = experiment_time_estimate(plan, seconds, i) / 3600;
         printf("%zu\t%s\t%d\t%s\t", i, entry->id, entry->level, state);
         if (isnan(hours))
@@ -62,7 +78,7 @@ MUST_USE static enum status cmd_experiment_list(const struct experiment *experim
             printf("%.4f\n", hours);
     }
     free(seconds);
-    return STATUS_OK;
+    return code;
 }
 
 MUST_USE static enum status cmd_experiment_all(struct experiment *experiment,
@@ -78,39 +94,72 @@ MUST_USE static enum status cmd_experiment_all(struct experiment *experiment,
     return code != STATUS_OK ? code : collected;
 }
 
+struct cmd_experiment_asked {
+    bool list, collect, one;
+    uint64_t run, level, jobs;
+};
+
+MUST_USE static enum status cmd_experiment_ask(const struct command *command,
+                                               const struct command_line *line,
+                                               struct cmd_experiment_asked *asked,
+                                               struct diag *reterr)
+{
+    cpu_set_t cores; // those that this process may use
+    const bool known = sched_getaffinity(0, sizeof(cores), &cores) == 0;
+    asked->list = command_value(command, line, "list") != NULL;
+    asked->collect = command_value(command, line, "collect") != NULL;
+    asked->one = command_value(command, line, "run") != NULL;
+    TRY(command_u64(command, line, "run", UINT64_MAX, 0, UINT32_MAX, &asked->run, reterr));
+    TRY(command_u64(command, line, "level", UINT64_MAX, 0, 3, &asked->level, reterr));
+    TRY(command_u64(command, line, "jobs", known ? (uint64_t)CPU_COUNT(&cores) : 1, 1,
+                    EXPERIMENT_MAX_JOBS, &asked->jobs, reterr));
+    if (asked->list + asked->collect + asked->one > 1)
+        return diag_set(reterr, STATUS_USAGE, "give one of --list, --run and --collect");
+    if (command_value(command, line, "level") != NULL && !asked->list)
+        return diag_set(reterr, STATUS_USAGE, "--level goes with --list");
+    if (command_value(command, line, "jobs") != NULL &&
+        (asked->list || asked->collect || asked->one))
+        return diag_set(reterr, STATUS_USAGE,
+                        "--jobs does not go with --list, --run and --collect");
+    return STATUS_OK;
+}
+
+// --list and --collect only look: the folder must be this experiment's, to be listed also nobody's.
+MUST_USE static enum status cmd_experiment_look(const struct experiment *experiment,
+                                                const struct experiment_plan *plan,
+                                                const struct cmd_experiment_asked *asked,
+                                                struct diag *reterr)
+{
+    bool claimed;
+    TRY(experiment_claim_look(experiment, &claimed, reterr));
+    if (asked->list)
+        return cmd_experiment_list(experiment, plan, asked->level, reterr);
+    if (!claimed)
+        return diag_at_line(reterr, STATUS_NOT_FOUND, experiment->folder, 0, 0,
+                            "holds no experiment: nothing has run yet");
+    return experiment_report(experiment, plan, reterr);
+}
+
 MUST_USE static enum status cmd_experiment_do(const struct command *command,
                                               const struct command_line *line,
                                               struct experiment *experiment, struct diag *reterr)
 {
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    uint64_t index, jobs, level;
-    TRY(command_u64(command, line, "run", UINT64_MAX, 0, UINT32_MAX, &index, reterr));
-    TRY(command_u64(command, line, "level", UINT64_MAX, 0, 3, &level, reterr));
-    TRY(command_u64(command, line, "jobs", cores > 0 ? (uint64_t)cores : 1, 1, EXPERIMENT_MAX_JOBS,
-                    &jobs, reterr));
-    const bool list = command_value(command, line, "list") != NULL;
-    const bool collect = command_value(command, line, "collect") != NULL;
-    const bool one = command_value(command, line, "run") != NULL;
-    if (list + collect + one > 1)
-        return diag_set(reterr, STATUS_USAGE, "give one of --list, --run and --collect");
+    struct cmd_experiment_asked asked;
     struct experiment_plan plan;
+    TRY(cmd_experiment_ask(command, line, &asked, reterr));
     TRY(experiment_plan_make(experiment, &plan, reterr));
     enum status code = STATUS_OK;
-    if (one && index >= plan.count)
+    if (asked.one && asked.run >= plan.count)
         code = diag_set(reterr, STATUS_USAGE, "--run %llu: there are runs 0 to %zu",
-                        (unsigned long long)index, plan.count - 1);
-    if (code == STATUS_OK && !list && !collect)
+                        (unsigned long long)asked.run, plan.count - 1);
+    else if (asked.list || asked.collect)
+        code = cmd_experiment_look(experiment, &plan, &asked, reterr);
+    else
         code = experiment_prepare(experiment, reterr);
-    if (code == STATUS_OK) {
-        if (list)
-            code = cmd_experiment_list(experiment, &plan, level, reterr);
-        else if (collect)
-            code = experiment_report(experiment, &plan, reterr);
-        else if (one)
-            code = experiment_run(experiment, &plan, (size_t)index, reterr);
-        else
-            code = cmd_experiment_all(experiment, &plan, jobs, reterr);
-    }
+    if (code == STATUS_OK && asked.one)
+        code = experiment_run(experiment, &plan, (size_t)asked.run, reterr);
+    else if (code == STATUS_OK && !asked.list && !asked.collect)
+        code = cmd_experiment_all(experiment, &plan, asked.jobs, reterr);
     experiment_plan_free(&plan);
     return code;
 }

@@ -2,8 +2,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "model/train/experiment_claim.h"
 #include "model/train/synth_letor.h"
-#include "model/train/traindata.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { EXPERIMENT_MAX_TEXT = 4 << 20 };
+enum { EXPERIMENT_MAX_NAME = 100 };
 
 static const struct cfg_option experiment_options[] = {
 #define CFG(field, kind, key, fallback, min, max, choices, help)                                   \
@@ -68,36 +68,62 @@ MUST_USE static enum status experiment_name_data(struct experiment *experiment, 
     return STATUS_OK;
 }
 
+// The place of a number that stands twice, or NULL. Two runs cannot have one folder.
+static const char *experiment_find_twice(const struct experiment_config *config)
+{
+    const struct cfg_ints *seeds = &config->seeds;
+    for (size_t i = 0; i < seeds->count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (seeds->items[i] == seeds->items[k])
+                return "experiment.seeds";
+    const struct {
+        const struct cfg_doubles *numbers;
+        const char *key;
+    } grids[] = {{&config->ratios, "experiment.ratios"},
+                 {&config->taus, "experiment.taus"},
+                 {&config->lrs, "experiment.lrs"}};
+    for (size_t g = 0; g < sizeof(grids) / sizeof(*grids); g++)
+        for (size_t i = 0; i < grids[g].numbers->count; i++)
+            for (size_t k = 0; k < i; k++)
+                if (grids[g].numbers->items[i] == grids[g].numbers->items[k])
+                    return grids[g].key;
+    return NULL;
+}
+
+// The name is a heading of texts and drawn on terminals: one line.
+static bool experiment_is_name(const char *name)
+{
+    for (const char *at = name; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7f)
+            return false;
+    return name[0] != '\0' && strlen(name) <= EXPERIMENT_MAX_NAME;
+}
+
 MUST_USE static enum status experiment_check(const struct experiment *experiment,
                                              struct diag *reterr)
 {
     const struct experiment_config *config = &experiment->config;
-    const char *key = NULL, *words = "must not be empty";
-    if (config->methods.count == 0)
-        key = "experiment.methods";
-    else if (config->seeds.count == 0)
-        key = "experiment.seeds";
-    else if (config->ratios.count == 0)
-        key = "experiment.ratios";
-    else if (config->taus.count == 0)
-        key = "experiment.taus";
-    else if (config->lrs.count == 0)
-        key = "experiment.lrs";
-    for (size_t i = 0; key == NULL && i < config->seeds.count; i++)
-        for (size_t k = 0; k < i; k++)
-            if (config->seeds.items[i] == config->seeds.items[k]) {
-                key = "experiment.seeds";
-                words = "names a seed twice";
-            }
-    if (key == NULL && config->train.data_test[0] == '\0') {
-        key = "data.test";
-        words = "is missing: an experiment is judged on a test file";
-    }
-    if (key == NULL && config->train.teacher[0] != '\0') {
-        key = "teacher";
-        words = "is trained by the experiment: leave it out";
-    }
-    return key == NULL ? STATUS_OK : diag_at_path(reterr, STATUS_CONFIG, key, "%s", words);
+    const struct {
+        bool wrong;
+        const char *key, *words;
+    } rules[] = {
+        {!experiment_is_name(config->name), "experiment.name",
+         "must be one line of 1 to 100 bytes without control characters"},
+        {config->methods.count == 0, "experiment.methods", "must not be empty"},
+        {config->seeds.count == 0, "experiment.seeds", "must not be empty"},
+        {config->ratios.count == 0, "experiment.ratios", "must not be empty"},
+        {config->taus.count == 0, "experiment.taus", "must not be empty"},
+        {config->lrs.count == 0, "experiment.lrs", "must not be empty"},
+        {config->train.data_test[0] == '\0', "data.test",
+         "is missing: an experiment is judged on a test file"},
+        {config->train.teacher[0] != '\0', "teacher", "is trained by the experiment: leave it out"},
+    };
+    for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
+        if (rules[i].wrong)
+            return diag_at_path(reterr, STATUS_CONFIG, rules[i].key, "%s", rules[i].words);
+    const char *twice = experiment_find_twice(config);
+    return twice == NULL ? STATUS_OK
+                         : diag_at_path(reterr, STATUS_CONFIG, twice, "names a number twice");
 }
 
 enum status experiment_open(const char *file, const char *folder, const char *const *sets,
@@ -130,35 +156,6 @@ void experiment_close(struct experiment *experiment)
     free(experiment->file);
     free(experiment->folder);
     memset(experiment, 0, sizeof(*experiment));
-}
-
-// The folder belongs to one configuration, whatever the number of threads.
-MUST_USE static enum status experiment_claim(const struct experiment *experiment,
-                                             struct diag *reterr)
-{
-    struct experiment_config plain = experiment->config;
-    plain.train.train_threads = 0;
-    plain.train.train_checkpoint_minutes = 0;
-    struct buf text;
-    buf_init(&text, EXPERIMENT_MAX_TEXT);
-    cfg_dump(&experiment_table, &plain, &text);
-    train_config_features(&plain.train, &text);
-    char *path = experiment_path(experiment, "experiment.yaml");
-    struct file_bytes old = {0};
-    enum status code = path == NULL ? STATUS_NO_MEMORY : buf_status(&text);
-    if (code != STATUS_OK)
-        diag_set(reterr, code, "cannot write the configuration");
-    else if (!file_exists(path))
-        code = file_write_atomic(path, text.data, text.size, reterr);
-    else if ((code = file_read(path, EXPERIMENT_MAX_TEXT, 0, &old, reterr)) == STATUS_OK &&
-             (old.size != text.size || memcmp(old.data, text.data, text.size) != 0))
-        code = diag_at_line(reterr, STATUS_CONFIG, path, 0, 0,
-                            "belongs to another configuration: name another folder with --out, or "
-                            "remove this one");
-    file_free(&old);
-    free(path);
-    buf_fini(&text);
-    return code;
 }
 
 MUST_USE static enum status experiment_make_part(const struct synth_letor *synth, const char *path,
@@ -253,7 +250,7 @@ enum status experiment_prepare(struct experiment *experiment, struct diag *reter
 {
     int lock;
     TRY(experiment_lock(experiment, &lock, reterr));
-    enum status code = experiment_claim(experiment, reterr);
+    enum status code = experiment_claim_folder(experiment, reterr);
     if (code == STATUS_OK && experiment->config.synth_lists > 0)
         code = experiment_make_data(experiment, reterr);
     if (code == STATUS_OK) {
@@ -261,8 +258,10 @@ enum status experiment_prepare(struct experiment *experiment, struct diag *reter
         struct train_config config = experiment->config.train;
         config.method = (int)method_index(experiment_strictest(experiment));
         code = traindata_open(&config, experiment->folder, &data, reterr);
-        if (code == STATUS_OK)
+        if (code == STATUS_OK) {
+            code = experiment_claim_data(experiment, &data, reterr);
             traindata_close(&data);
+        }
     }
     close(lock);
     return code;

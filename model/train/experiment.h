@@ -1,7 +1,7 @@
 // An experiment: methods, settings and seeds on the same data, each run a training run of its own
 // (spec/algorithm.md 6.4, 8; docs/experiment.md).
 //
-//   OUT/experiment.yaml   the configuration in effect; another one is refused
+//   OUT/experiment.yaml   whose folder it is (experiment_claim.h)
 //   OUT/data, OUT/cache   made data; parsed data, mapped by every run
 //   OUT/runs/ID/          a training run; run.json is written last: the run is finished
 //   OUT/results.json, timing.json, results.md, report.html

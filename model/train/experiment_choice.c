@@ -188,7 +188,13 @@ enum status experiment_choice_stops(const struct experiment *experiment,
             (plan->entries[i].method == teacher || plan->entries[i].method == method_find("base")))
             return STATUS_OK;
     struct experiment_teacher check;
-    TRY(experiment_choice_check(experiment, plan, teacher, &check, reterr));
-    *ret_stops = !check.better;
-    return STATUS_OK;
+    struct diag why = {0};
+    enum status code = experiment_choice_check(experiment, plan, teacher, &check, &why);
+    if (code == STATUS_NOT_FINITE) // of what diverged the runs tell, each by its record
+        return STATUS_OK;
+    if (code == STATUS_OK)
+        *ret_stops = !check.better;
+    else if (reterr != NULL)
+        *reterr = why;
+    return code;
 }

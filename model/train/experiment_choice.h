@@ -40,7 +40,8 @@ MUST_USE enum status experiment_choice_check(const struct experiment *experiment
                                              struct experiment_teacher *ret_check,
                                              struct diag *reterr);
 // Whether `method` is not to be trained, because its teacher is not better than Base and the
-// experiment says to stop then. false where runs are missing that would tell.
+// experiment says to stop then. false where runs are missing that would tell, or diverged: then
+// what it would teach is a record of that.
 MUST_USE enum status experiment_choice_stops(const struct experiment *experiment,
                                              const struct experiment_plan *plan,
                                              const struct method *method, bool *ret_stops,

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "model/train/experiment_choice.h"
+#include "model/train/experiment_run.h"
 #include "model/train/experiment_screen.h"
 
 #include <errno.h>
@@ -26,7 +27,8 @@ struct pool {
     enum pool_state *states; // (plan->count)
     pid_t *children;         // (plan->count)
     sigset_t signals, before;
-    bool stopping;
+    bool stopping, told; // told: that it waits for another process
+    size_t elsewhere;    // runs that could begin, but are in work by another process
     size_t failed, first_failed;
     struct experiment_screen screen;
 };
@@ -125,6 +127,8 @@ static void pool_reap(struct pool *pool, bool wait)
                 continue;
             pool->running--;
             bool good = WIFEXITED(how) && WEXITSTATUS(how) == 0;
+            // Another process was quicker: its run, not a failure of this one.
+            good = good || experiment_run_is_busy(pool->experiment, &pool->plan->entries[i]);
             pool->states[i] = good ? POOL_WAITING : POOL_FAILED;
             if (good || pool->stopping)
                 continue;
@@ -135,9 +139,10 @@ static void pool_reap(struct pool *pool, bool wait)
     experiment_plan_look(pool->experiment, pool->plan);
 }
 
-// Starts what can be started. *ret_left: runs that are neither finished nor out of the question.
+// Starts what can be started and nobody else works on.
 MUST_USE static enum status pool_fill(struct pool *pool, struct diag *reterr)
 {
+    pool->elsewhere = 0;
     for (size_t i = 0; i < pool->plan->count && pool->running < pool->jobs; i++) {
         const struct experiment_entry *entry = &pool->plan->entries[i];
         bool stops;
@@ -146,9 +151,12 @@ MUST_USE static enum status pool_fill(struct pool *pool, struct diag *reterr)
             continue;
         TRY(experiment_choice_stops(pool->experiment, pool->plan, entry->method, &stops, reterr));
         if (stops) {
-            LOG_EVENT(LOG_WARN, "teacher not better than base on validation: not distilled",
-                      LOG_S("run", entry->id));
+            experiment_run_tell_stopped(entry);
             pool->states[i] = POOL_LEFT_OUT;
+            continue;
+        }
+        if (experiment_run_is_busy(pool->experiment, entry)) {
+            pool->elsewhere++;
             continue;
         }
         TRY(pool_start(pool, i, reterr));
@@ -172,8 +180,12 @@ MUST_USE static enum status pool_loop(struct pool *pool, struct diag *reterr)
     for (;;) {
         TRY(pool_fill(pool, reterr));
         experiment_screen_update(&pool->screen, pool->running);
-        if (pool->running == 0)
+        if (pool->running == 0 && pool->elsewhere == 0)
             return STATUS_OK;
+        if (pool->elsewhere > 0 && !pool->told)
+            LOG_EVENT(LOG_INFO, "another process works on this experiment too: runs are shared",
+                      LOG_S("folder", pool->experiment->folder));
+        pool->told = pool->told || pool->elsewhere > 0;
         int signal = sigtimedwait(&pool->signals, NULL, &pause);
         if (signal == SIGINT || signal == SIGTERM)
             return diag_set(reterr, STATUS_INTERRUPTED,

@@ -332,9 +332,11 @@ enum status experiment_record_read(const struct experiment *experiment,
         if (code == STATUS_OK)
             code = json_value_need(root, "format", JSON_VALUE_TEXT, &format, reterr);
         if (code == STATUS_OK && !span_is(json_value_text(format), record_format))
-            code = diag_set(reterr, STATUS_CORRUPT, "is not a record of a run (%s)", record_format);
-        if (code != STATUS_OK)
-            diag_in_file(reterr, path);
+            code = STATUS_CORRUPT;
+        if (code != STATUS_OK && code != STATUS_NO_MEMORY)
+            diag_at_line(reterr, code, path, 0, 0,
+                         "is not the record of a run (%s): remove it, and the run is done again",
+                         record_format);
     }
     file_free(&bytes);
     free(path);

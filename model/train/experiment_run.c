@@ -13,8 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
+
+bool experiment_run_is_busy(const struct experiment *experiment,
+                            const struct experiment_entry *entry)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    char *path = experiment_plan_path(experiment, entry, "lock");
+    int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    bool busy = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return busy;
+}
 
 struct one {
     const struct experiment *experiment;
@@ -26,9 +38,11 @@ struct one {
     int lock;
 };
 
-// No process but this one works in the folder; the lock goes with the process.
+// No process but this one works in the folder; the lock goes with the process. Who only asks
+// (experiment_run_is_busy) does not hold it, not even for a moment.
 MUST_USE static enum status one_lock(struct one *one, struct diag *reterr)
 {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char *path = experiment_plan_path(one->experiment, one->entry, "lock");
     if (path == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
@@ -36,10 +50,11 @@ MUST_USE static enum status one_lock(struct one *one, struct diag *reterr)
     enum status code = STATUS_OK;
     if (one->lock < 0)
         code = diag_errno(reterr, path, "cannot open");
-    else if (flock(one->lock, LOCK_EX | LOCK_NB) != 0)
-        code = errno == EWOULDBLOCK ? diag_set(reterr, STATUS_UNAVAILABLE,
-                                               "%s is in work by another process", one->entry->id)
-                                    : diag_errno(reterr, path, "cannot lock");
+    else if (fcntl(one->lock, F_OFD_SETLK, &lock) != 0)
+        code = errno == EAGAIN || errno == EACCES
+                   ? diag_set(reterr, STATUS_UNAVAILABLE, "%s is in work by another process",
+                              one->entry->id)
+                   : diag_errno(reterr, path, "cannot lock");
     free(path);
     return code;
 }
@@ -170,6 +185,12 @@ MUST_USE static enum status one_open(struct one *one, struct diag *reterr)
     return one_lock(one, reterr);
 }
 
+void experiment_run_tell_stopped(const struct experiment_entry *entry)
+{
+    LOG_EVENT(LOG_WARN, "teacher not better than base on validation: not distilled",
+              LOG_S("run", entry->id), LOG_S("all_the_same", "experiment.teacher_check: warn"));
+}
+
 enum status experiment_run(const struct experiment *experiment, struct experiment_plan *plan,
                            size_t index, struct diag *reterr)
 {
@@ -180,11 +201,10 @@ enum status experiment_run(const struct experiment *experiment, struct experimen
                         entry->id, blocker, plan->entries[blocker].id);
     bool stops;
     TRY(experiment_choice_stops(experiment, plan, entry->method, &stops, reterr));
-    if (stops)
-        return diag_set(reterr, STATUS_UNAVAILABLE,
-                        "%s is not trained: its teacher is not better than base on validation; "
-                        "experiment.teacher_check: warn goes on all the same",
-                        entry->id);
+    if (stops) {
+        experiment_run_tell_stopped(entry);
+        return STATUS_OK;
+    }
     const double none = (double)NAN;
     struct one one = {.experiment = experiment,
                       .plan = plan,

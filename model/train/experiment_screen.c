@@ -11,24 +11,6 @@
 
 enum { SCREEN_TITLE = 20, SCREEN_LINE = 160 };
 
-enum status experiment_screen_open(struct experiment_screen *screen,
-                                   const struct experiment *experiment,
-                                   const struct experiment_plan *plan, unsigned jobs,
-                                   struct diag *reterr)
-{
-    *screen = (struct experiment_screen){.experiment = experiment,
-                                         .plan = plan,
-                                         .records = calloc(plan->count, sizeof(*screen->records)),
-                                         .known = calloc(plan->count, sizeof(*screen->known)),
-                                         .seconds = calloc(plan->count, sizeof(*screen->seconds)),
-                                         .terminal = isatty(STDERR_FILENO) == 1,
-                                         .jobs = jobs};
-    if (screen->records != NULL && screen->known != NULL && screen->seconds != NULL)
-        return STATUS_OK;
-    experiment_screen_close(screen);
-    return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-}
-
 void experiment_screen_close(struct experiment_screen *screen)
 {
     free(screen->records);
@@ -41,20 +23,43 @@ void experiment_screen_close(struct experiment_screen *screen)
 static void screen_read(struct experiment_screen *screen, bool tell)
 {
     const struct experiment_plan *plan = screen->plan;
+    bool news = false;
     for (size_t i = 0; i < plan->count; i++) {
         const struct experiment_entry *entry = &plan->entries[i];
         struct experiment_record *record = &screen->records[i];
         if (!entry->finished || screen->known[i] ||
             experiment_record_load(screen->experiment, entry, record, NULL) != STATUS_OK)
             continue;
-        screen->known[i] = true;
+        screen->known[i] = news = true;
         if (tell)
             LOG_EACH(LOG_INFO, "run finished", LOG_S("id", entry->id),
                      LOG_S("status", record->diverged ? "diverged" : "ok"),
                      LOG_F("valid_ndcg10", record->ndcg10),
                      LOG_F("valid_logloss", record->logloss));
     }
-    experiment_time_load(screen->experiment, plan, screen->seconds);
+    if (news)
+        experiment_time_load(screen->experiment, plan, screen->seconds);
+}
+
+enum status experiment_screen_open(struct experiment_screen *screen,
+                                   const struct experiment *experiment,
+                                   const struct experiment_plan *plan, unsigned jobs,
+                                   struct diag *reterr)
+{
+    *screen = (struct experiment_screen){.experiment = experiment,
+                                         .plan = plan,
+                                         .records = calloc(plan->count, sizeof(*screen->records)),
+                                         .known = calloc(plan->count, sizeof(*screen->known)),
+                                         .seconds = calloc(plan->count, sizeof(*screen->seconds)),
+                                         .terminal = isatty(STDERR_FILENO) == 1,
+                                         .jobs = jobs};
+    if (screen->records == NULL || screen->known == NULL || screen->seconds == NULL) {
+        experiment_screen_close(screen);
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    }
+    experiment_time_load(experiment, plan, screen->seconds);
+    screen_read(screen, false); // what was finished before is no news
+    return STATUS_OK;
 }
 
 // Hours that are left when `jobs` runs go on at a time; NaN if nothing is known.

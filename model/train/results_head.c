@@ -1,8 +1,7 @@
 #include "model/train/results_head.h"
 
 #include "base/buf.h"
-
-#include <string.h>
+#include "model/train/experiment_claim.h"
 
 enum { HEAD_BYTES = 4 << 20 };
 
@@ -24,23 +23,11 @@ static void head_set_data(const struct results_table *table, struct json_value *
     json_value_set(root, "data", data); // NULL breaks the tree
 }
 
-// As the file of an experiment, but for folders, threads and minutes, which decide nothing.
 static void head_set_configuration(const struct experiment *experiment, struct json_value *root)
 {
-    struct experiment_config plain = experiment->config;
-    char **const paths[] = {&plain.train.data_train, &plain.train.data_valid,
-                            &plain.train.data_test, &plain.train.data_cache};
-    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-        char *slash = strrchr(*paths[i], '/');
-        if (slash != NULL)
-            *paths[i] = slash + 1; // a borrowed copy of the pointer: nothing is freed
-    }
-    plain.train.train_threads = 0;
-    plain.train.train_checkpoint_minutes = 0;
     struct buf text;
     buf_init(&text, HEAD_BYTES);
-    cfg_dump(&experiment_table, &plain, &text);
-    train_config_features(&plain.train, &text);
+    experiment_claim_text(experiment, &text);
     if (buf_status(&text) == STATUS_OK)
         json_value_set_text(root, "configuration", text.data);
     else

@@ -126,10 +126,7 @@ MUST_USE static enum status results_choose(const struct experiment *experiment,
         }
     for (size_t s = 0; s < table->seed_count; s++)
         row->runs[s] = EXPERIMENT_NONE;
-    enum status code =
-        experiment_choice_stops(experiment, plan, row->method, &row->stopped, reterr);
-    if (code != STATUS_OK && code != STATUS_NOT_FINITE) // which the choice tells
-        return code;
+    TRY(experiment_choice_stops(experiment, plan, row->method, &row->stopped, reterr));
     if (row->stopped) {
         snprintf(row->words, sizeof(row->words),
                  "not trained: its teacher is not better than Base");
@@ -140,7 +137,7 @@ MUST_USE static enum status results_choose(const struct experiment *experiment,
                  row->searches);
         return STATUS_OK;
     }
-    code = experiment_choice_make(experiment, plan, row->method, &row->choice, &why);
+    enum status code = experiment_choice_make(experiment, plan, row->method, &row->choice, &why);
     if (code == STATUS_NOT_FINITE) {
         snprintf(row->words, sizeof(row->words), "%.100s", why.words);
         return STATUS_OK;

@@ -1,4 +1,5 @@
 """`ctr experiment` from outside: the three verbs, kill -9, one result whatever the way there."""
+import fcntl
 import json
 import os
 import shutil
@@ -132,6 +133,86 @@ class Verbs(Experiment):
             self.assertTrue((self.path / "half" / name).is_file(), name)
 
 
+class Sharing(Experiment):
+    """One folder, several processes, other places."""
+
+    def test_two_processes_share_the_runs(self):
+        self.experiment("alone")
+        children = [subprocess.Popen([CTR, "experiment", self.yaml, "--out", self.path / "shared", "--jobs", "2"],
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        for child in children:
+            _, err = child.communicate(timeout=ctrtest.TIMEOUT)
+            self.assertEqual(child.returncode, 0, err)
+        self.assertEqual(self.results("shared"), self.results("alone"))
+
+    def test_a_run_that_another_process_does_is_waited_for(self):
+        self.experiment("all", "--run", 0)
+        (self.path / "all/runs/pal-lr0.001-s1").mkdir()
+        with open(self.path / "all/runs/pal-lr0.001-s1/lock", "w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            _, err = self.experiment("all", "--run", self.number("all", "pal-lr0.001-s1"), code=1)
+            self.assertIn("another process", err)
+            child = subprocess.Popen([CTR, "experiment", self.yaml, "--out", self.path / "all"],
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            end = time.monotonic() + ctrtest.TIMEOUT
+            # All but that one and its second seed, which waits for it.
+            while len(list(self.path.glob("all/runs/*/run.json"))) < RUNS - 2:
+                self.assertIsNone(child.poll())
+                self.assertLess(time.monotonic(), end)
+                os.sched_yield()
+            self.assertFalse((self.path / "all/runs/pal-lr0.001-s1/run.json").exists())
+        _, err = child.communicate(timeout=ctrtest.TIMEOUT)
+        self.assertEqual(child.returncode, 0, err)
+        self.assertEqual({run["state"] for run in self.listed("all")}, {"finished"})
+
+    def test_a_moved_folder_goes_on(self):
+        self.experiment("here", "--run", 0)
+        (self.path / "here").rename(self.path / "there")
+        stamp = (self.path / "there/runs/base-lr0.001-s1/run.json").stat().st_mtime_ns
+        self.experiment("there")
+        self.assertEqual((self.path / "there/runs/base-lr0.001-s1/run.json").stat().st_mtime_ns, stamp)
+        self.experiment("whole")
+        self.assertEqual(self.results("there"), self.results("whole"))
+
+    def test_changed_data_are_refused_before_anything_is_trained_on_them(self):
+        self.experiment("all", "--run", 0)
+        data = self.path / "all/data/valid.txt"
+        lines = data.read_text().splitlines(keepends=True)
+        data.write_text("".join(lines[:-1]))
+        _, err = self.experiment("all", "--run", 1, code=78)
+        self.assertIn("data files have changed", err)
+        self.assertFalse((self.path / "all/runs/teacher-lr0.001-s1").exists())
+        data.write_text("".join(lines))
+        self.experiment("all", "--run", 1)
+
+    def number(self, out, name):
+        return next(run["number"] for run in self.listed(out) if run["id"] == name)
+
+
+class Stopped(Experiment):
+    """A teacher with the noise of one epoch on data without a page: not better than Base."""
+
+    def setUp(self):
+        super().setUp()
+        self.yaml = self.config(TINY.replace("teacher_check: warn", "teacher_check: stop").replace(
+            "max_docs: 20", "max_docs: 20, context: 0").replace("pal, pointwise, clid, selfkd", "clid"), "stopped.yaml")
+
+    def test_what_a_poor_teacher_would_teach_is_left_out_by_every_verb(self):
+        self.experiment("all")
+        found = json.loads(self.results("all"))
+        self.assertIs(found["teacher_check"]["better"], False, "choose data whose teacher is not better")
+        states = {run["id"]: run["state"] for run in self.listed("all")}
+        self.assertEqual(states["clid-r1-lr0.001-s1"], "left out")
+        self.assertEqual(states["teacher-chosen-s2"], "finished")
+        for level in range(4):
+            for one in self.listed("by-hand", "--level", level):
+                if one["state"] != "waits":  # for the one that is left out
+                    self.experiment("by-hand", "--run", one["number"])
+        self.assertEqual(list(self.path.glob("by-hand/runs/clid*")), [])
+        self.experiment("by-hand", "--collect")
+        self.assertEqual(self.results("by-hand"), self.results("all"))
+
+
 class Faults(Experiment):
     def test_a_run_names_what_it_waits_for(self):
         last = self.listed("all")[-1]
@@ -141,7 +222,9 @@ class Faults(Experiment):
 
     def test_usage(self):
         for words, options in (("--run", ["--run", "999"]), ("one of", ["--run", "0", "--list"]),
-                               ("--jobs", ["--jobs", "0"]), ("--level", ["--list", "--level", "4"])):
+                               ("--jobs", ["--jobs", "0"]), ("--level", ["--list", "--level", "4"]),
+                               ("--jobs", ["--list", "--jobs", "2"]), ("--jobs", ["--run", "0", "--jobs", "2"]),
+                               ("--level", ["--run", "0", "--level", "0"]), ("--level", ["--level", "0"])):
             self.assertIn(words, self.experiment("all", *options, code=2)[1])
 
     def test_configuration_errors_name_the_key(self):
@@ -151,6 +234,11 @@ class Faults(Experiment):
                 ("seeds: [1, 2]", "seeds: []", "experiment.seeds"),
                 ("seeds: [1, 2]", "seeds: [2, 2]", "twice"),
                 ("ratios: [0.1, 1]", "ratios: [-1]", "experiment.ratios"),
+                ("ratios: [0.1, 1]", "ratios: [1, 1.0]", "twice"),
+                ("taus: [1, 10]", "taus: [1, 10, 1e1]", "twice"),
+                ("seeds: [1, 2]", "lrs: [0.001, 1e-3]", "twice"),
+                ("name: tiny", r'name: "tiny\e[2J"', "experiment.name"),
+                ("name: tiny", 'name: ""', "experiment.name"),
                 ("taus: [1, 10]", "taus: [0]", "experiment.taus"),
                 ("ratios:", "rations:", "experiment.ratios"),
                 ("data: {", "data: {train: x, ", "leave out data.train"),
@@ -165,6 +253,31 @@ class Faults(Experiment):
         self.experiment("all", "--run", 0)
         _, err = self.experiment("all", "--set", "train.epochs=4", "--run", 0, code=78)
         self.assertIn("experiment.yaml", err)
+        # Nor do the verbs that only look take the runs for those of another configuration.
+        for verb in ("--list", "--collect"):
+            _, err = self.experiment("all", "--set", "train.epochs=4", verb, code=78)
+            self.assertIn("experiment.yaml", err)
+        self.assertFalse((self.path / "all/results.json").exists())
+
+    def test_there_is_nothing_to_collect(self):
+        self.assertIn("nothing has run", self.experiment("none", "--collect", code=1)[1])
+        self.assertEqual(list(self.path.glob("none/*")), [])
+
+    def test_a_damaged_record_is_named_and_can_be_removed(self):
+        self.experiment("all")
+        before = self.results("all")
+        record = self.path / "all/runs/clid-chosen-s2/run.json"
+        whole = record.read_bytes()
+        for damage in (b"", whole[:300], b"{}", b"[1]"):
+            record.write_bytes(damage)
+            for verb in ([], ["--collect"]):
+                _, err = self.experiment("all", *verb, code=1)
+                self.assertIn(str(record), err)
+                self.assertIn("remove it", err)
+        record.unlink()
+        self.experiment("all")
+        self.assertEqual(record.read_bytes(), whole)
+        self.assertEqual(self.results("all"), before)
 
     def test_a_run_that_diverges_is_a_result(self):
         self.experiment("all", "--set", "train.lr=0.001", "--set", "experiment.lrs=[0.001, 10]", "--set",
@@ -236,9 +349,10 @@ class Kill(Experiment):
             os.sched_yield()
 
     def assert_nobody_at_work(self):
-        """Every lock of a run can be had: flock waits for its holder to end."""
-        for lock in self.path.glob("all/runs/*/lock"):
-            subprocess.run(["flock", lock, "true"], check=True, timeout=ctrtest.TIMEOUT)
+        """Every lock of a run can be had: this waits for its holder to end."""
+        for path in self.path.glob("all/runs/*/lock"):
+            with open(path, "w") as lock:
+                fcntl.lockf(lock, fcntl.LOCK_EX)
 
 
 class Files(Experiment):

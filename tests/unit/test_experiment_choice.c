@@ -143,6 +143,22 @@ static void a_teacher_that_is_not_better_stops(void **state)
     }
 }
 
+// Of a teacher or a Base that diverged in every setting the runs tell; nothing is stopped for it.
+static void what_diverged_stops_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct experiment_case c;
+        experiment_case_open(&c, "  methods: [clid]\n  seeds: [1, 2]\n");
+        experiment_case_finish(&c, "base-lr0.001-s1", .50, i == 0 ? diverged : .40);
+        experiment_case_finish(&c, "base-chosen-s2", .50, i == 0 ? diverged : .40);
+        experiment_case_finish(&c, "teacher-lr0.001-s1", .45, i == 1 ? diverged : .41);
+        experiment_case_finish(&c, "teacher-chosen-s2", .45, i == 1 ? diverged : .41);
+        assert_false(stops(&c, "clid"));
+        experiment_case_close(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +168,7 @@ int main(void)
         cmocka_unit_test(nothing_to_choose_from),
         cmocka_unit_test(base_is_chosen_near_its_lowest_logloss),
         cmocka_unit_test(a_teacher_that_is_not_better_stops),
+        cmocka_unit_test(what_diverged_stops_nothing),
     };
     return cmocka_run_group_tests_name("experiment_choice", tests, NULL, NULL);
 }

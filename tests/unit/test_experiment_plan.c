@@ -54,6 +54,21 @@ static void names_tell_the_setting_and_are_unique(void **state)
     experiment_case_close(&c);
 }
 
+// Names with every digit that a number can have, and the greatest seed, are whole.
+static void long_names_are_not_cut(void **state)
+{
+    (void)state;
+    struct experiment_case c;
+    experiment_case_open(&c,
+                         "  methods: [pointwise]\n  seeds: [9007199254740992]\n"
+                         "  ratios: [1.2345678901234567e-05]\n  taus: [1.2345678901234567e-03]\n"
+                         "  lrs: [1.2345678901234567e-05]\n");
+    const char *id = c.plan.entries[c.plan.count - 1].id;
+    assert_non_null(strstr(id, "pointwise-r1.2345678901234"));
+    assert_string_equal(id + strlen(id) - strlen("-s9007199254740992"), "-s9007199254740992");
+    experiment_case_close(&c);
+}
+
 static void who_waits_for_whom(void **state)
 {
     (void)state;
@@ -106,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts),
         cmocka_unit_test(names_tell_the_setting_and_are_unique),
+        cmocka_unit_test(long_names_are_not_cut),
         cmocka_unit_test(who_waits_for_whom),
         cmocka_unit_test(what_blocks),
     };
