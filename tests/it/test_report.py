@@ -136,6 +136,30 @@ class Looks(Page):
         self.assertRegex(seen["tip"], r"r = [\d.,]+")
         self.assertRegex(seen["tip"], r"NDCG@10: 0\.5[45]\d\d")
 
+    def test_values_by_keyboard(self):
+        """Every value of a drawing without a pointer: one stop of the tab key, arrows from one to the next."""
+        data = report_sample.results()
+        for figure in sorted(FIGURES):
+            with self.subTest(figure):
+                press = ["ArrowRight", "ArrowRight", "ArrowLeft", "ArrowLeft", "Home", "End", "ArrowRight", "Escape"]
+                tips = self.see(data, keys={"focus": f"#{figure} .plot", "press": press})["tips"]
+                first, second, back, last, home, end, around, escaped = tips
+                self.assertTrue(first and second and last)
+                self.assertNotEqual(first, second)
+                self.assertEqual([back, home, around], [first] * 3)
+                self.assertNotEqual(last, first)
+                self.assertEqual(end, last)
+                self.assertIsNone(escaped)
+        tips = self.see(data, keys={"focus": "#truth .plot", "press": ["ArrowLeft", "Tab"]})["tips"]
+        self.assertTrue(tips[0])
+        self.assertIsNone(tips[1], "who has left the drawing sees no tooltip of it")
+
+    def test_every_difference_stands_in_a_table(self):
+        # GAUC and PCOC have no drawing.
+        seen = self.see(report_sample.results(), click=["#differences summary"])
+        for words in ("GAUC", "PCOC"):
+            self.assertIn(words, seen["text"][seen["text"].index("Every method against CLID"):seen["text"].index("How much weight")])
+
     def test_one_file_without_addresses(self):
         text = self.page(report_sample.results()).read_text()
         self.assertLess(len(text), 1_000_000)

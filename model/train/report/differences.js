@@ -6,12 +6,12 @@ function differencesFigure(page, methods) {
   const id = "differences";
   const title = "Every method against CLID, seed by seed";
   const rows = methods.filter((method) => method.method !== "clid" && method.vs_clid);
-  const panels = measuresOf(page).filter((measure) => DIFFERENCES_MEASURES.includes(measure.key))
-    .filter((measure) => rows.some((row) => numberIs(row.vs_clid[measure.key]?.mean)))
+  const known = measuresOf(page).filter((measure) => rows.some((row) => numberIs(row.vs_clid[measure.key]?.mean)))
     .map((measure) => ({
-      title: measure.title ?? measure.key, hint: differencesHint(measure), digits: measure.digits ?? 4, reference: 0,
+      key: measure.key, title: measure.title ?? measure.key, hint: differencesHint(measure), digits: measure.digits ?? 4, reference: 0,
       signed: true, axis: "method − CLID", get: (row) => row.vs_clid[measure.key] ?? null,
     }));
+  const [panels, others] = [true, false].map((drawn) => known.filter(({ key }) => DIFFERENCES_MEASURES.includes(key) === drawn));
   const single = panels.every((panel) => rows.every((row) => !numberIs(panel.get(row)?.low)));
   const lists = differencesLists(rows);
   if (lists) {
@@ -28,7 +28,7 @@ function differencesFigure(page, methods) {
         "holds 0, so the two cannot be told apart.",
     draw: (box) => intervalsDraw(box, { rows, panels }),
     note: "An arrow marks a value beyond the axis.",
-    table: () => intervalsTable(rows, panels),
+    table: () => intervalsTable(rows, [...panels, ...others]),
   });
 }
 
@@ -52,9 +52,10 @@ function differencesWorth(methods, base) {
   if (!gap) {
     return "";
   }
-  const verb = gap.mean <= 0 ? "saves" : "loses";
-  return `For every 1,000 pages, ${methodsTitle(choice)} ${verb} ${numberText(Math.abs(gap.mean), 2)} of welfare against Base` +
-    (numberIs(gap.low) ? ` (95 % interval of the difference ${numberInterval(gap, 2)})` : "") +
+  const saves = gap.mean <= 0;
+  const amount = saves ? { low: -gap.high, high: -gap.low } : gap;
+  return `For every 1,000 pages, ${methodsTitle(choice)} ${saves ? "saves" : "loses"} ${numberText(Math.abs(gap.mean), 2)} of welfare against Base` +
+    (numberIs(gap.low) ? ` (95 % interval ${numberInterval(amount, 2, numberText)})` : "") +
     `, out of ${numberText(base.test?.welfare?.mean, 0)}; perfect probabilities would save ${numberText(base.test?.regret?.mean, 2)}.`;
 }
 

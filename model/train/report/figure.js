@@ -28,7 +28,9 @@ window.addEventListener("afterprint", () => figurePaper(false));
 // draw(box) fills an empty element; table() gives { head, rows } for those who do not see or trust a drawing.
 // controls: [[label, [[value, text], ...], pick], ...]; after a pick the figure is drawn anew.
 function figure({ id, title, lead, draw, note = null, legend = null, controls = [], table }) {
-  const box = dom("div", { class: "plot" });
+  const box = dom("div", { class: "plot", tabindex: "0", role: "group",
+    "aria-label": `Drawing – ${title} – the left and right arrow keys tell its values` });
+  plotKeys(box);
   figureDrawers.set(box, { draw, width: 0 });
   figureObserver.observe(box);
   const toggles = controls.map(([label, options, pick]) =>

@@ -49,13 +49,13 @@ function plotAxisX(parent, scale, { y, height, ticks = 5, values = null, format 
     .attr("text-anchor", "middle").text(title);
 }
 
-function plotAxisY(parent, scale, { x, width, ticks = 5, values = null, format = null, title = "" }) {
+function plotAxisY(parent, scale, { x, width, ticks = 5, values = null, format = null, title = "", inset = 2 }) {
   const axis = d3.axisLeft(scale).tickSize(-width).tickPadding(6);
   const shown = values ?? scale.ticks(ticks);
   const group = parent.append("g").attr("class", "axis y").attr("transform", `translate(${x},0)`)
     .call(axis.tickValues(shown).tickFormat(format ?? numberTicks(shown)));
   const top = d3.min(scale.range());
-  group.append("text").attr("class", "axis-title").attr("x", -x + 2).attr("y", top - 9)
+  group.append("text").attr("class", "axis-title").attr("x", -x + inset).attr("y", top - 9)
     .attr("text-anchor", "start").text(title);
 }
 
@@ -66,32 +66,62 @@ function plotBeyond(parent, key, x, y, degrees) {
     .style("fill", methodsStyle(key).color);
 }
 
-function plotTipPlace(event) {
+const plotTips = new WeakMap(); // target -> lines
+
+// Beside a point of the window.
+function plotTipShow(target, clientX, clientY) {
   const tip = document.getElementById("tip");
   const { innerWidth, innerHeight } = window;
-  tip.style.left = `${Math.max(8, Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8))}px`;
-  const below = event.clientY + 18;
+  tip.replaceChildren(...plotTips.get(target).map((line, i) => dom(i === 0 ? "strong" : "span", {}, line)));
+  tip.hidden = false;
+  tip.style.left = `${Math.max(8, Math.min(clientX + 14, innerWidth - tip.offsetWidth - 8))}px`;
+  const below = clientY + 18;
   const fits = below + tip.offsetHeight < innerHeight - 8;
-  tip.style.top = `${fits ? below : Math.max(8, event.clientY - tip.offsetHeight - 12)}px`;
+  tip.style.top = `${fits ? below : Math.max(8, clientY - tip.offsetHeight - 12)}px`;
+}
+
+function plotTipHide() {
+  document.getElementById("tip").hidden = true;
 }
 
 // Shows `lines` (texts, the first is the heading) while the pointer is on the mark or near it: the target is a disc, so
-// that a finger hits it too.
+// that a finger hits it too. plotKeys leads to the same targets without a pointer.
 function plotTip(parent, x, y, lines, radius = 11) {
-  const tip = document.getElementById("tip");
   const target = parent.append("circle").attr("class", "target").attr("cx", x).attr("cy", y).attr("r", radius).node();
-  const show = (event) => {
-    tip.replaceChildren(...lines.map((line, i) => dom(i === 0 ? "strong" : "span", {}, line)));
-    tip.hidden = false;
-    plotTipPlace(event);
-  };
-  const hide = () => {
-    tip.hidden = true;
-  };
+  plotTips.set(target, lines);
+  const show = (event) => plotTipShow(target, event.clientX, event.clientY);
   target.addEventListener("pointerenter", show);
   target.addEventListener("pointermove", show);
-  target.addEventListener("pointerleave", hide);
-  target.addEventListener("pointercancel", hide);
+  target.addEventListener("pointerleave", plotTipHide);
+  target.addEventListener("pointercancel", plotTipHide);
+}
+
+// The arrow keys lead from value to value of a drawing that has the focus, one stop of the tab key a figure.
+function plotKeys(box) {
+  const steps = new Map([["ArrowRight", (at) => at + 1], ["ArrowLeft", (at) => at - 1], ["Home", () => 0], ["End", () => -1]]);
+  const leave = () => {
+    box.querySelector(".target.current")?.classList.remove("current");
+    plotTipHide();
+  };
+  box.addEventListener("blur", leave);
+  box.addEventListener("keydown", (event) => {
+    const targets = [...box.querySelectorAll(".target")];
+    const step = steps.get(event.key);
+    if (event.key === "Escape") {
+      leave();
+    }
+    if (!step || targets.length === 0 || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) {
+      return;
+    }
+    event.preventDefault();
+    const now = targets.findIndex((target) => target.classList.contains("current"));
+    const next = targets.at(step(now < 0 && event.key === "ArrowLeft" ? 0 : now) % targets.length);
+    leave();
+    next.classList.add("current");
+    next.scrollIntoView({ block: "nearest", behavior: "instant" });
+    const { left, width, top, height } = next.getBoundingClientRect();
+    plotTipShow(next, left + width / 2, top + height / 2);
+  });
 }
 
 // A clip of the drawing's inner part: lines that leave the axes end there.

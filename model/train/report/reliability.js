@@ -56,7 +56,7 @@ function reliabilityScales({ view, all }, { width, height }) {
   }
   const gaps = bins.flatMap((bin) => [bin.clicks - bin.p, bin.low - bin.p, bin.high - bin.p,
     numberIs(bin.truth) ? bin.truth - bin.p : 0]);
-  const [low, high] = plotDomain(gaps, { keep: [0], fence: 5 });
+  const [low, high] = plotDomain(gaps, { keep: [0], fence: 2 });
   return { x: along.range(across), y: d3.scaleLinear().domain([low, high]).range(up), log, margin };
 }
 

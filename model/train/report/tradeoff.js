@@ -19,7 +19,8 @@ function tradeoffFigure(methods) {
   return figure({
     id, title,
     lead: "Each method against Base on the test set, with 95 % intervals. Up is a better order; right is worse " +
-      "probabilities. What to serve is up, and not to the right of the line.",
+      `probabilities. What to serve is above Base and at most ${VERDICT_LOGLOSS_PERCENT} % to the right of it (dashed, where the axis reaches so far): so much LogLoss ` +
+      "is accepted for a better order.",
     draw: (box) => tradeoffDraw(box, points),
     note: tradeoffNote(methods, base),
     table: () => ({
@@ -52,7 +53,7 @@ function tradeoffDraw(box, points) {
   const y = d3.scaleLinear().domain(domain("y", 3)).range([height - margin.bottom, margin.top]);
   plotAxisX(svg, x, { y: height - margin.bottom, height: height - margin.bottom - margin.top,
     ticks: width < 560 ? 4 : 8, title: "LogLoss against Base, %  (worse →)" });
-  plotAxisY(svg, y, { x: margin.left, width: width - margin.left - margin.right, title: "NDCG@10 against Base  (better ↑)" });
+  plotAxisY(svg, y, { x: margin.left, width: width - margin.left - margin.right, title: "NDCG@10 against Base  (better ↑)", inset: 10 });
   tradeoffCross(svg, x, y);
   const order = d3.sort(points, ({ method }) => Number(Boolean(methodsStyle(method.method).strong)));
   const placed = order.map((point) => tradeoffPoint(svg, point, x, y));
@@ -64,6 +65,10 @@ function tradeoffCross(svg, x, y) {
   const [top, bottom] = d3.extent(y.range());
   svg.append("line").attr("class", "reference").attr("x1", x(0)).attr("x2", x(0)).attr("y1", top).attr("y2", bottom);
   svg.append("line").attr("class", "reference").attr("x1", left).attr("x2", right).attr("y1", y(0)).attr("y2", y(0));
+  if (x.domain()[1] > VERDICT_LOGLOSS_PERCENT) {
+    svg.append("line").attr("class", "limit").attr("x1", x(VERDICT_LOGLOSS_PERCENT)).attr("x2", x(VERDICT_LOGLOSS_PERCENT))
+      .attr("y1", top).attr("y2", y(0));
+  }
   methodsMark(svg, "base", x(0), y(0));
 }
 

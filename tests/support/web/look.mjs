@@ -1,5 +1,6 @@
 // Opens pages in a headless Chromium and tells what it sees: one JSON object a line on stdin, one on stdout.
-//   {"page": FILE, "scheme": "light"|"dark", "width": 1280, "screenshot": FILE|null, "click": [SELECTOR...], "print": bool}
+//   {"page": FILE, "scheme": "light"|"dark", "width": 1280, "screenshot": FILE|null, "click": [SELECTOR...], "print": bool,
+//    "hover": SELECTOR, "keys": {"focus": SELECTOR, "press": [KEY...]}}; `tip`, `tips`: what the tooltip said then
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
@@ -44,7 +45,7 @@ function observe() {
   };
 }
 
-async function look(browser, { page: file, scheme, width, screenshot, click = [], print = false, hover = null }) {
+async function look(browser, { page: file, scheme, width, screenshot, click = [], print = false, hover = null, keys = null }) {
   const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height: 900 } });
   const page = await context.newPage();
   const complaints = [], requests = [];
@@ -72,12 +73,20 @@ async function look(browser, { page: file, scheme, width, screenshot, click = []
     await page.locator(hover).first().hover({ force: true });
     tip = await page.locator("#tip").innerText();
   }
+  const tips = [];
+  if (keys !== null) {
+    await page.locator(keys.focus).first().focus();
+    for (const key of keys.press) {
+      await page.keyboard.press(key);
+      tips.push(await page.locator("#tip").isVisible() ? await page.locator("#tip").innerText() : null);
+    }
+  }
   const seen = await page.evaluate(observe);
   if (screenshot) {
     await page.screenshot({ path: screenshot, fullPage: true });
   }
   await context.close();
-  return { ...seen, complaints, requests, tip };
+  return { ...seen, complaints, requests, tip, tips };
 }
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
