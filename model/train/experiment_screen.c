@@ -115,17 +115,16 @@ static void screen_head(const struct experiment_screen *screen, unsigned running
     for (size_t i = 0; i < all; i++)
         finished += screen->plan->entries[i].finished;
     assert(all > 0); // base is always there
-    char bar[41];
+    char bar[31];
     size_t full = finished * (sizeof(bar) - 1) / all;
     memset(bar, ' ', sizeof(bar) - 1);
     memset(bar, '=', full);
     bar[sizeof(bar) - 1] = '\0';
     double left = screen_left(screen);
-    fprintf(out, "%.40s [%s] %zu/%zu runs, %u at work", screen->experiment->config.name, bar,
-            finished, all, running);
+    fprintf(out, "[%s] %zu/%zu runs, %u at work", bar, finished, all, running);
     if (isfinite(left))
         fprintf(out, ", about %d:%02d h left", (int)left, (int)(fmod(left, 1) * 60));
-    fputc('\n', out);
+    fprintf(out, "  %s\n", screen->experiment->config.name);
 }
 
 void experiment_screen_update(struct experiment_screen *screen, unsigned running)
@@ -140,8 +139,10 @@ void experiment_screen_update(struct experiment_screen *screen, unsigned running
         return;
     if (screen->lines > 0)
         fprintf(out, "\033[%uA\033[J", screen->lines);
+    fputs("\033[?7l", out); // a line that is too long is cut: wrapped, it would count as two
     screen_head(screen, running, out);
     experiment_screen_table(screen, out);
+    fputs("\033[?7h", out);
     if (fclose(out) == 0) {
         screen->lines = 0;
         for (size_t i = 0; i < size; i++)

@@ -2,9 +2,13 @@
 import fcntl
 import json
 import os
+import pty
+import re
 import shutil
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import ctrtest
@@ -211,6 +215,53 @@ class Stopped(Experiment):
         self.assertEqual(list(self.path.glob("by-hand/runs/clid*")), [])
         self.experiment("by-hand", "--collect")
         self.assertEqual(self.results("by-hand"), self.results("all"))
+
+
+class Terminal(Experiment):
+    def test_the_table_is_drawn_over_itself(self):
+        """On 80 columns, with a name that is longer: what stands there at the end is one table."""
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+        child = subprocess.Popen([CTR, "experiment", self.yaml, "--out", self.path / "all", "--set",
+                                  "experiment.name=" + 80 * "x"], stdout=subprocess.DEVNULL, stderr=slave)
+        os.close(slave)
+        text = b""
+        while True:
+            try:
+                text += os.read(master, 65536)
+            except OSError:  # the other end is closed
+                break
+        os.close(master)
+        self.assertEqual(child.wait(timeout=ctrtest.TIMEOUT), 0)
+        lines = shown(text.decode(), 80)
+        self.assertGreater(text.count(b"\033[J"), 1)
+        self.assertEqual([line.split("]")[1].split(",")[0] for line in lines if " at work" in line], [f" {RUNS}/{RUNS} runs"])
+        self.assertEqual(sum(line.startswith("CLID ") for line in lines), 1)
+
+
+def shown(text, columns):
+    """What a terminal shows in the end: wraps unless told not to, knows cursor up and erase."""
+    lines, row, column, wrap = [""], 0, 0, True
+    for control, count, letter, char in re.findall(r"(\033\[\??(\d*)([A-Za-z]))|(.)", text, re.S):
+        if control:
+            if letter == "A":
+                row, column = max(0, row - int(count)), 0
+            elif letter in "JK":
+                lines[row] = lines[row][:column]
+                if letter == "J":
+                    del lines[row + 1:]
+            else:
+                wrap = {"l": False, "h": True}[letter]
+            continue
+        if char == "\n" or (wrap and column == columns and char != "\r"):
+            row, column = row + 1, 0
+            lines += [""] * (row + 1 - len(lines))
+        if char == "\r":
+            column = 0
+        elif char != "\n" and column < columns:
+            lines[row] = lines[row][:column] + char + lines[row][column + 1:]
+            column += 1
+    return lines
 
 
 class Faults(Experiment):

@@ -284,6 +284,15 @@ class Hostile(Page):
         self.assertNotEqual(seen["title"], "owned")
         self.assertEqual(seen["scripts"], 3)
 
+    def test_data_that_cannot_be_drawn_are_told(self):
+        data = report_sample.results()
+        data["claims"] = [None, 3, {"checks": [None, 1]}]
+        self.see(data)
+        data["seeds"] = 5
+        seen = self.browser.look(self.page(data))
+        self.assertEqual(seen["drawn"], "no")
+        self.assertIn("not what it can draw", seen["text"])
+
     def test_numbers_of_any_size(self):
         for number in (1e308, -1e308, 1e-308, 0, 123456789012, -5):
             with self.subTest(number):

@@ -128,7 +128,7 @@ function answerCautions(page, verdict, methods) {
   if (diverged > 0) {
     cautions.push(`${diverged} ${diverged === 1 ? "run" : "runs"} diverged and left no measures: listed under Settings.`);
   }
-  const claims = page.claims ?? [];
+  const claims = claimsKnown(page.claims);
   const seen = claims.filter((claim) => claim.seen === true).length;
   if (claims.length > 0) {
     cautions.push(dom("span", {}, `Of ${claims.length} orderings that the paper's results support, ${seen} ${seen === 1 ? "is" : "are"} seen here: `,

@@ -10,8 +10,12 @@ function claimsState(seen) {
   return CLAIMS_STATES.get(seen === true || seen === false ? seen : null);
 }
 
+function claimsKnown(list) {
+  return Array.isArray(list) ? list.filter((one) => one && typeof one === "object") : [];
+}
+
 function claimsSection(page) {
-  const claims = Array.isArray(page.claims) ? page.claims : [];
+  const claims = claimsKnown(page.claims);
   if (claims.length === 0) {
     return [figureAbsent({ id: "claims-list", title: "The orderings one by one",
       words: "This experiment has too few methods or settings for any of the paper's orderings." })];
@@ -29,7 +33,7 @@ function claimsSection(page) {
 
 function claimsCard(claim) {
   const [name, text] = claimsState(claim.seen);
-  const checks = Array.isArray(claim.checks) ? claim.checks : [];
+  const checks = claimsKnown(claim.checks);
   return dom("article", { class: `claim ${name}` },
     dom("header", {},
       dom("span", { class: "id" }, String(claim.id ?? "")),

@@ -21,4 +21,10 @@ function mainDraw(page) {
   document.documentElement.dataset.drawn = "yes";
 }
 
-mainDraw(JSON.parse(document.getElementById("data").textContent));
+try {
+  mainDraw(JSON.parse(document.getElementById("data").textContent));
+} catch (error) {
+  document.getElementById("main").replaceChildren(dom("p", { class: "caution" },
+    `The data of this page are not what it can draw (${error.message}). An experiment's numbers stand in results.json and results.md beside it.`));
+  throw error;
+}
