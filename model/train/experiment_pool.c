@@ -113,6 +113,15 @@ static void pool_show_log(const struct pool *pool, size_t index)
     free(path);
 }
 
+// A child that failed because another process was quicker: that one is at work or has finished.
+static bool pool_is_of_another(struct pool *pool, size_t index)
+{
+    if (experiment_run_is_busy(pool->experiment, &pool->plan->entries[index]))
+        return true;
+    experiment_plan_look(pool->experiment, pool->plan);
+    return pool->plan->entries[index].finished;
+}
+
 // Takes note of every child that has ended; all of them, or one at least if `wait`.
 static void pool_reap(struct pool *pool, bool wait)
 {
@@ -127,8 +136,7 @@ static void pool_reap(struct pool *pool, bool wait)
                 continue;
             pool->running--;
             bool good = WIFEXITED(how) && WEXITSTATUS(how) == 0;
-            // Another process was quicker: its run, not a failure of this one.
-            good = good || experiment_run_is_busy(pool->experiment, &pool->plan->entries[i]);
+            good = good || pool_is_of_another(pool, i);
             pool->states[i] = good ? POOL_WAITING : POOL_FAILED;
             if (good || pool->stopping)
                 continue;
