@@ -1,5 +1,7 @@
 #include "base/rng.h"
 
+#include "base/clones.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -29,8 +31,8 @@ void rng_words(struct rng_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t 
 }
 
 // Each line of a round over all counters: independent lanes, which the compiler keeps in vectors.
-void rng_words_many(struct rng_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t d,
-                    uint32_t ret_words[4][RNG_MANY])
+CLONES void rng_words_many(struct rng_key key, uint32_t a, uint32_t b, uint32_t c, uint32_t d,
+                           uint32_t ret_words[4][RNG_MANY])
 {
     uint32_t w0[RNG_MANY], w1[RNG_MANY], w2[RNG_MANY], w3[RNG_MANY];
     for (uint32_t i = 0; i < RNG_MANY; i++) {

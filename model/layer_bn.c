@@ -1,5 +1,7 @@
 #include "model/layer_bn.h"
 
+#include "base/clones.h"
+
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -7,7 +9,7 @@
 // Rows are added four at a time: a column's sum is then loaded and stored once for four additions.
 enum { GROUP = 4 };
 
-void layer_bn_forward_sum(const struct layer_bn *bn, const float *x, size_t n, double *sum)
+CLONES void layer_bn_forward_sum(const struct layer_bn *bn, const float *x, size_t n, double *sum)
 {
     size_t units = bn->units, i = 0;
     memset(sum, 0, units * sizeof *sum);
@@ -27,7 +29,8 @@ static inline double square_distance(float x, double mean)
     return distance * distance;
 }
 
-void layer_bn_forward_centred(const struct layer_bn *bn, const float *x, size_t n, double *sum)
+CLONES void layer_bn_forward_centred(const struct layer_bn *bn, const float *x, size_t n,
+                                     double *sum)
 {
     size_t units = bn->units, i = 0;
     const double *mean = bn->mean;
@@ -58,7 +61,8 @@ static inline float standardise(float x, float mean_high, float mean_low, float 
 }
 
 // A row of each; pointers that do not overlap let the compiler take several units at once.
-static void normalise_row(const struct layer_bn *bn, const float *restrict x, float *restrict y)
+CLONES static void normalise_row(const struct layer_bn *bn, const float *restrict x,
+                                 float *restrict y)
 {
     const float *restrict high = bn->mean_high, *restrict low = bn->mean_low;
     const float *restrict inverse = bn->inverse, *restrict gamma = bn->gamma;
@@ -88,9 +92,9 @@ void layer_bn_running(const struct layer_bn *bn, size_t n, float *running_mean, 
     }
 }
 
-static void backward_sum_row(const struct layer_bn *bn, const float *restrict g,
-                             const float *restrict x, double *restrict sum_g,
-                             double *restrict sum_gx)
+CLONES static void backward_sum_row(const struct layer_bn *bn, const float *restrict g,
+                                    const float *restrict x, double *restrict sum_g,
+                                    double *restrict sum_gx)
 {
     const float *restrict high = bn->mean_high, *restrict low = bn->mean_low;
     const float *restrict inverse = bn->inverse;
@@ -108,9 +112,9 @@ void layer_bn_backward_sum(const struct layer_bn *bn, const float *g, const floa
         backward_sum_row(bn, g + i * bn->units, x + i * bn->units, sum_g, sum_gx);
 }
 
-static void backward_input_row(const struct layer_bn *bn, float *restrict g,
-                               const float *restrict x, const float *restrict mean_g,
-                               const float *restrict mean_gx)
+CLONES static void backward_input_row(const struct layer_bn *bn, float *restrict g,
+                                      const float *restrict x, const float *restrict mean_g,
+                                      const float *restrict mean_gx)
 {
     const float *restrict high = bn->mean_high, *restrict low = bn->mean_low;
     const float *restrict inverse = bn->inverse, *restrict gamma = bn->gamma;

@@ -1,5 +1,6 @@
 #include "model/layer_dropout.h"
 
+#include "base/clones.h"
 #include "base/rng.h"
 
 #include <assert.h>
@@ -11,8 +12,8 @@ size_t layer_dropout_blocks(size_t units)
     return units / WORDS + (units % WORDS != 0);
 }
 
-void layer_dropout_mask(const struct layer_dropout_draw *draw, uint32_t row, uint32_t block,
-                        size_t units, uint8_t *mask)
+CLONES void layer_dropout_mask(const struct layer_dropout_draw *draw, uint32_t row, uint32_t block,
+                               size_t units, uint8_t *mask)
 {
     assert(draw->rate >= 0 && draw->rate < 1);
     struct rng_key key = rng_key_of(draw->seed, RNG_DROPOUT);
@@ -34,7 +35,8 @@ void layer_dropout_mask(const struct layer_dropout_draw *draw, uint32_t row, uin
 }
 
 // The same in both directions: the mask is a constant factor.
-static void apply(float *restrict values, const uint8_t *restrict mask, size_t count, double rate)
+CLONES static void apply(float *restrict values, const uint8_t *restrict mask, size_t count,
+                         double rate)
 {
     float scale = (float)(1 / (1 - rate));
     for (size_t i = 0; i < count; i++)

@@ -1,5 +1,7 @@
 #include "model/train/adam.h"
 
+#include "base/clones.h"
+
 #include <math.h>
 
 // The parameters are cut into this many pieces, whatever the number of threads: the order in which
@@ -30,7 +32,7 @@ static void piece_range(const struct param_set *params, size_t piece, size_t *re
     *ret_end = end < params->floats ? end : params->floats;
 }
 
-static void square_piece(void *context, size_t piece)
+CLONES static void square_piece(void *context, size_t piece)
 {
     struct adam_job *job = context;
     size_t i, end;
@@ -47,7 +49,7 @@ static void square_piece(void *context, size_t piece)
 }
 
 // m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;  w -= lr m^ / (sqrt(v^) + eps)
-static void update_run(const struct adam_job *job, size_t begin, size_t end, float decay)
+CLONES static void update_run(const struct adam_job *job, size_t begin, size_t end, float decay)
 {
     float *restrict w = job->values, *restrict m = job->m, *restrict v = job->v;
     const float *restrict grads = job->grads;

@@ -1,5 +1,6 @@
 #include "model/train/net_train.h"
 
+#include "base/clones.h"
 #include "base/num.h"
 #include "base/rng.h"
 #include "model/net.h"
@@ -436,7 +437,7 @@ static void backward_job(void *context, size_t shard)
                        sum_g, sum_gx);
 }
 
-static void add_job(void *context, size_t piece)
+CLONES static void add_job(void *context, size_t piece)
 {
     struct net_train *net = context;
     size_t floats = net->params.floats;
