@@ -68,7 +68,7 @@ double stat_student_quantile(double tail, double freedom)
 
 struct stat_mean stat_mean_of(const double *values, size_t n)
 {
-    struct stat_mean result = {n, (double)NAN, (double)NAN, (double)NAN};
+    struct stat_mean result = {n, (double)NAN, (double)NAN};
     if (n == 0)
         return result;
     double sum = 0, squares = 0;
@@ -81,7 +81,5 @@ struct stat_mean stat_mean_of(const double *values, size_t n)
         squares += (values[i] - result.mean) * (values[i] - result.mean);
     const double freedom = (double)(n - 1), error = sqrt(squares / freedom / (double)n);
     result.half = stat_student_quantile(.05, freedom) * error;
-    if (error > 0)
-        result.tail = stat_student_tail(result.mean / error, freedom);
     return result;
 }

@@ -15,7 +15,6 @@ struct stat_mean {
     size_t n;
     double mean; // NaN for n = 0
     double half; // half of the 95 % interval; NaN for n < 2
-    double tail; // P(|T| > |mean| / error), for mean = 0; NaN for n < 2 or a spread of 0
 };
 // values (n), none of them NaN. The sums run in the order given.
 struct stat_mean stat_mean_of(const double *values, size_t n);

@@ -200,7 +200,7 @@ enum status calibrate_cross(const struct scoreset *set,
                   work.scratch != NULL && used != NULL;
     for (int k = 0; k < CALIBRATE_KINDS; k++) {
         cross.rows[k].out_of_fold = undefined();
-        cross.rows[k].gain = (struct stat_mean){0, (double)NAN, (double)NAN, (double)NAN};
+        cross.rows[k].gain = (struct stat_mean){0, (double)NAN, (double)NAN};
         work.p[k] = calloc(set->docs, sizeof(double));
         memory = memory && work.p[k] != NULL;
     }

@@ -74,10 +74,9 @@ MUST_USE static enum status add_row(struct calibrator *calibrator, const char *n
                                     const struct calibrate_cross_row *cross, struct diag *reterr)
 {
     struct calibrate_page_row *row = &calibrator->page.rows[calibrator->page.count];
-    *row = (struct calibrate_page_row){
-        .map = name,
-        .out_of_fold.logloss = (double)NAN,
-        .gain = {.mean = (double)NAN, .half = (double)NAN, .tail = (double)NAN}};
+    *row = (struct calibrate_page_row){.map = name,
+                                       .out_of_fold.logloss = (double)NAN,
+                                       .gain = {.mean = (double)NAN, .half = (double)NAN}};
     if (cross != NULL) {
         row->why = cross->fit.why;
         row->out_of_fold = cross->out_of_fold;

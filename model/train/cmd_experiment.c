@@ -40,16 +40,31 @@ MUST_USE static enum status cmd_experiment_print(void (*make)(const struct cfg_t
     return code;
 }
 
+// The last answer of experiment_choice_stops, which reads many records: the runs of a method stand
+// side by side.
+struct cmd_experiment_stops {
+    const struct method *method; // NULL: none yet
+    bool stops;
+};
+
 MUST_USE static enum status cmd_experiment_state(const struct experiment *experiment,
                                                  const struct experiment_plan *plan, size_t index,
+                                                 struct cmd_experiment_stops *last,
                                                  const char **ret_state, struct diag *reterr)
 {
     const struct experiment_entry *entry = &plan->entries[index];
-    bool stops = false;
-    const bool ready = experiment_plan_blocker(plan, index) == EXPERIMENT_NONE;
-    if (!entry->finished && ready)
-        TRY(experiment_choice_stops(experiment, plan, entry->method, &stops, reterr));
-    *ret_state = entry->finished ? "finished" : stops ? "left out" : ready ? "ready" : "waits";
+    if (entry->finished) {
+        *ret_state = "finished";
+        return STATUS_OK;
+    }
+    if (experiment_plan_blocker(plan, index) != EXPERIMENT_NONE) {
+        *ret_state = "waits";
+        return STATUS_OK;
+    }
+    if (last->method != entry->method)
+        TRY(experiment_choice_stops(experiment, plan, entry->method, &last->stops, reterr));
+    last->method = entry->method;
+    *ret_state = last->stops ? "left out" : "ready";
     return STATUS_OK;
 }
 
@@ -61,13 +76,14 @@ MUST_USE static enum status cmd_experiment_list(const struct experiment *experim
     if (seconds == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     experiment_time_load(experiment, plan, seconds);
+    struct cmd_experiment_stops last = {0};
     enum status code = STATUS_OK;
     for (size_t i = 0; i < plan->count && code == STATUS_OK; i++) {
         const struct experiment_entry *entry = &plan->entries[i];
         const char *state = "";
         if (level != UINT64_MAX && (uint64_t)entry->level != level)
             continue;
-        code = cmd_experiment_state(experiment, plan, i, &state, reterr);
+        code = cmd_experiment_state(experiment, plan, i, &last, &state, reterr);
         if (code != STATUS_OK)
             break;
         double hours = experiment_time_estimate(plan, seconds, i) / 3600;

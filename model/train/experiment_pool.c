@@ -157,14 +157,14 @@ MUST_USE static enum status pool_fill(struct pool *pool, struct diag *reterr)
         if (entry->finished || pool->states[i] != POOL_WAITING ||
             experiment_plan_blocker(pool->plan, i) != EXPERIMENT_NONE)
             continue;
+        if (experiment_run_is_busy(pool->experiment, entry)) {
+            pool->elsewhere++;
+            continue;
+        }
         TRY(experiment_choice_stops(pool->experiment, pool->plan, entry->method, &stops, reterr));
         if (stops) {
             experiment_run_tell_stopped(entry);
             pool->states[i] = POOL_LEFT_OUT;
-            continue;
-        }
-        if (experiment_run_is_busy(pool->experiment, entry)) {
-            pool->elsewhere++;
             continue;
         }
         TRY(pool_start(pool, i, reterr));
