@@ -15,14 +15,17 @@ function answerSection(page, methods) {
     answerCautions(page, verdict, methods));
 }
 
-function answerHeadline({ choice, nothing, students }) {
+function answerHeadline({ choice, nothing, students, refused, base, sure }) {
   if (!nothing) {
     return `Serve ${methodsTitle(choice)}`;
   }
   if (students.length === 1) {
     return "Only Base was measured";
   }
-  return "Serve Base: no method is better beyond doubt";
+  if (refused.some((method) => verdictContends(method, base))) {
+    return "Serve Base: what ranks better spoils the probabilities";
+  }
+  return `Serve Base: no method is better${sure ? " beyond doubt" : ""}`;
 }
 
 function answerSummary(verdict) {
@@ -47,7 +50,7 @@ function answerSummary(verdict) {
       `${methodsTitle(choice)} has the lowest LogLoss.`);
   }
   if (refused.length > 0) {
-    sentences.push(`Set aside, because their LogLoss is more than ${VERDICT_LOGLOSS_PERCENT} % above Base's: ` +
+    sentences.push(`Set aside, because LogLoss is more than ${VERDICT_LOGLOSS_PERCENT} % above Base's: ` +
       `${numberList(refused.map((method) => answerRefusal(method, base)))}.`);
   }
   return sentences.join(" ");
@@ -55,7 +58,8 @@ function answerSummary(verdict) {
 
 function answerRefusal(method, base) {
   const percent = pairedPercent(verdictGap(method, base, "logloss"), base.test.logloss);
-  return `${methodsTitle(method)} (LogLoss ${numberSigned(percent?.mean, 2)} %)`;
+  const gain = verdictGap(method, base, "ndcg10");
+  return `${methodsTitle(method)} (NDCG@10 ${numberSigned(gain?.mean)}, LogLoss ${numberSigned(percent?.mean, 2)} %)`;
 }
 
 function answerTile(name, value, words, mood = "") {
