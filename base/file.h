@@ -44,6 +44,9 @@ void file_writer_write(struct file_writer *writer, const void *data, size_t size
 void file_writer_printf(struct file_writer *writer, const char *format, ...) PRINTF_LIKE(2, 3);
 MUST_USE enum status file_writer_commit(struct file_writer *writer, struct diag *reterr);
 void file_writer_abort(struct file_writer *writer); // also after a failed commit; idempotent
+// Removes what killed writers left in `folder`. Only where nobody else writes now: the caller holds
+// a lock. A folder that is not there is no error.
+MUST_USE enum status file_sweep(const char *folder, struct diag *reterr);
 
 MUST_USE enum status file_make_folder(const char *path, struct diag *reterr); // and its parents
 bool file_exists(const char *path);

@@ -1,6 +1,7 @@
 // Writing: to a temporary file beside, then fsync and rename, then fsync of the folder.
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -147,4 +148,31 @@ enum status file_write_atomic(const char *path, const void *data, size_t size, s
     TRY(file_writer_open(&writer, path, reterr));
     file_writer_write(&writer, data, size);
     return file_writer_commit(&writer, reterr);
+}
+
+// NAME.PID.tmp
+static bool file_is_temporary(const char *name)
+{
+    static const char ending[] = ".tmp";
+    const size_t size = strlen(name), end = sizeof(ending) - 1;
+    if (size < end || strcmp(name + size - end, ending) != 0)
+        return false;
+    size_t at = size - end, digits = 0;
+    for (; at > 0 && name[at - 1] >= '0' && name[at - 1] <= '9'; at--)
+        digits++;
+    return digits > 0 && at > 1 && name[at - 1] == '.';
+}
+
+enum status file_sweep(const char *folder, struct diag *reterr)
+{
+    DIR *list = opendir(folder);
+    if (list == NULL)
+        return errno == ENOENT ? STATUS_OK : diag_errno(reterr, folder, "cannot read");
+    enum status code = STATUS_OK;
+    for (const struct dirent *entry; code == STATUS_OK && (entry = readdir(list)) != NULL;)
+        if (file_is_temporary(entry->d_name) && unlinkat(dirfd(list), entry->d_name, 0) != 0 &&
+            errno != ENOENT)
+            code = diag_errno(reterr, entry->d_name, "cannot remove");
+    closedir(list);
+    return code;
 }

@@ -246,11 +246,28 @@ MUST_USE static enum status experiment_lock(const struct experiment *experiment,
     return code;
 }
 
+// What killed processes left half-written; under the lock nobody else writes there.
+MUST_USE static enum status experiment_sweep(const struct experiment *experiment,
+                                             struct diag *reterr)
+{
+    static const char *const folders[] = {"data", "cache"};
+    for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+        char *path = experiment_path(experiment, folders[i]);
+        enum status code = path == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
+                                        : file_sweep(path, reterr);
+        free(path);
+        TRY(code);
+    }
+    return STATUS_OK;
+}
+
 enum status experiment_prepare(struct experiment *experiment, struct diag *reterr)
 {
     int lock;
     TRY(experiment_lock(experiment, &lock, reterr));
     enum status code = experiment_claim_folder(experiment, reterr);
+    if (code == STATUS_OK)
+        code = experiment_sweep(experiment, reterr);
     if (code == STATUS_OK && experiment->config.synth_lists > 0)
         code = experiment_make_data(experiment, reterr);
     if (code == STATUS_OK) {

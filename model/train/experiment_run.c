@@ -182,7 +182,8 @@ MUST_USE static enum status one_open(struct one *one, struct diag *reterr)
     if (one->folder == NULL || one->cache == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     TRY(file_make_folder(one->folder, reterr));
-    return one_lock(one, reterr);
+    TRY(one_lock(one, reterr));
+    return file_sweep(one->folder, reterr);
 }
 
 void experiment_run_tell_stopped(const struct experiment_entry *entry)

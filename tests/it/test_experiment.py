@@ -367,7 +367,13 @@ class Kill(Experiment):
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)  # with the runs at work
                 killed += child.wait() == -signal.SIGKILL
+            # What was half-written then, or at worse moments, does not stay.
+            for folder in ("data", "cache", "runs/clid-chosen-s2"):
+                (self.path / out / folder).mkdir(parents=True, exist_ok=True)
+                (self.path / out / folder / f"half.{child.pid}.tmp").touch()
+            (self.path / out / "runs/clid-chosen-s2/run.json").unlink(missing_ok=True)
             self.experiment(out)
+            self.assertEqual(list(self.path.glob(f"{out}/**/half.*")), [])
             for name in ("results.json", "results.md"):
                 self.assertEqual((self.path / out / name).read_bytes(), (self.path / "whole" / name).read_bytes(),
                                  f"{name} after a kill at {share} of the experiment")

@@ -206,6 +206,27 @@ static void test_names(void **state)
     }
 }
 
+static void test_sweep(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool stays;
+    } files[] = {
+        {"a.txt.123.tmp", false}, {"x.7.tmp", false}, {"a.txt", true},    {"a.tmp", true},
+        {"a.12b.tmp", true},      {".5.tmp", true},   {"5.tmp", true},    {"a.5.tmp2", true},
+        {"a..tmp", true},         {"tmp", true},      {"a.5.tmp.z", true}};
+    char path[128];
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+        scratch_file(&scratch, files[i].name, "x", 1, path);
+    assert_int_equal(file_sweep(scratch.folder, NULL), STATUS_OK);
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+        if (file_exists(scratch_path(&scratch, files[i].name, path)) != files[i].stays)
+            fail_msg("%s", files[i].name);
+    assert_int_equal(file_sweep(scratch_path(&scratch, "absent", path), NULL), STATUS_OK);
+    assert_int_equal(file_sweep(scratch_path(&scratch, "a.txt", path), NULL), STATUS_IO);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +237,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_writer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_abort_and_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
