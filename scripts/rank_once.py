@@ -4,6 +4,7 @@ The documents of the first list become candidates with made-up bids; the request
 sent again by hand.
 """
 import argparse
+import gzip
 import json
 import sys
 import urllib.error
@@ -13,9 +14,12 @@ import urllib.request
 def candidates(path, limit):
     """The first list's documents as candidates, from its lines `grade qid:ID number:value ...`."""
     first, rows = None, []
-    with open(path) as lines:
+    with (gzip.open if path.endswith(".gz") else open)(path, "rt") as lines:
         for line in lines:
-            grade, qid, *pairs = line.split("#")[0].split()
+            words = line.split("#")[0].split()
+            if not words:
+                continue
+            grade, qid, *pairs = words
             first = first or qid
             if qid != first or len(rows) == limit:
                 break

@@ -46,11 +46,23 @@ static size_t gather(const struct work *work, unsigned without)
     return n;
 }
 
-// `ret_fit` is what serves: with the shift.
+static bool one_class(const struct calibrate_point *points, size_t n)
+{
+    size_t clicks = 0;
+    for (size_t i = 0; i < n; i++)
+        clicks += points[i].click;
+    return clicks == 0 || clicks == n;
+}
+
+// `ret_fit` is what serves: with the shift. Isotonic regression has an answer for one class too, a
+// certainty (spec/algorithm.md 9), which is not to be served.
 MUST_USE static enum status fit_one(struct work *work, enum calibrate_kind kind, size_t n,
                                     struct calibrate_fit *ret_fit, struct diag *reterr)
 {
-    TRY(calibrate_fit(kind, work->points, n, &work->options->rules, ret_fit, reterr));
+    if (kind == CALIBRATE_ISOTONIC && one_class(work->points, n))
+        *ret_fit = (struct calibrate_fit){.why = "one class only"};
+    else
+        TRY(calibrate_fit(kind, work->points, n, &work->options->rules, ret_fit, reterr));
     ret_fit->map.shift = work->options->shift;
     progress_update(&work->progress, work->progress.done + 1, calibrate_kind_name(kind));
     return STATUS_OK;

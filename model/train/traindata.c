@@ -16,6 +16,19 @@ static void traindata_progress(void *context, uint64_t done, uint64_t total)
     progress_update(progress, done, NULL);
 }
 
+static void traindata_tell(const char *role, const struct dataset *dataset)
+{
+    uint64_t clicks = 0;
+    for (uint64_t d = 0; d < dataset->docs; d++)
+        clicks += dataset->grade[d] > 0;
+    LOG_EVENT(LOG_INFO, "data", LOG_S("role", role), LOG_I("lists", dataset->lists),
+              LOG_I("docs", dataset->docs), LOG_I("clicks", clicks),
+              LOG_I("columns", dataset->columns), LOG_I("skipped_lines", dataset->skipped_lines));
+    if (clicks == 0 || clicks == dataset->docs)
+        LOG_EVENT(LOG_WARN, "all documents are of one class: there is nothing to tell apart",
+                  LOG_S("role", role), LOG_I("clicks", clicks));
+}
+
 // One file; its cache has the name of its role and lies in the run folder or in a shared one.
 MUST_USE static enum status traindata_file(const struct train_config *config, const char *folder,
                                            const char *role, const char *path, uint32_t columns,
@@ -47,9 +60,7 @@ MUST_USE static enum status traindata_file(const struct train_config *config, co
     if (code == STATUS_OK && ret_dataset->skipped_lines > 0)
         LOG_EVENT(LOG_WARN, "bad lines skipped", LOG_S("first", ret_dataset->first_skipped));
     if (code == STATUS_OK)
-        LOG_EVENT(LOG_INFO, "data", LOG_S("role", role), LOG_I("lists", ret_dataset->lists),
-                  LOG_I("docs", ret_dataset->docs), LOG_I("columns", ret_dataset->columns),
-                  LOG_I("skipped_lines", ret_dataset->skipped_lines));
+        traindata_tell(role, ret_dataset);
     return code;
 }
 

@@ -263,10 +263,11 @@ class Calibrate(Fitted):
         text = "".join(f"0 qid:{q} 1:{q}\n" for q in range(1, 60))
         data, out = self.path / "none.txt", self.path / "m.safetensors"
         data.write_text(text)
-        said, _ = run("calibrate", self.student, "--data", data, "--out", out, "--map", "platt")
-        self.assertIn("platt is the identity: one class only", said)
-        self.assertEqual(manifest(out)["calibration"], {"kind": "identity"})
-        self.assertEqual(manifest(out)["lineage"]["calibration"]["identity_because"], "one class only")
+        for name in ("offset", "temperature", "platt", "sir", "isotonic"):
+            said, _ = run("calibrate", self.student, "--data", data, "--out", out, "--map", name)
+            self.assertIn(f"{name} is the identity: one class only", said)
+            self.assertEqual(manifest(out)["calibration"], {"kind": "identity"})
+            self.assertEqual(manifest(out)["lineage"]["calibration"]["identity_because"], "one class only")
 
 
 class Refused(Fitted):
