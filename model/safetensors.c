@@ -66,8 +66,9 @@ static MUST_USE enum status header_length(const unsigned char *data, size_t size
         length |= (uint64_t)data[i] << (8 * i);
     if (length > SAFETENSORS_MAX_HEADER)
         return diag_set(reterr, STATUS_CORRUPT,
-                        "a header of %" PRIu64 " bytes is over the limit of %d", length,
-                        (int)SAFETENSORS_MAX_HEADER);
+                        "a header of %" PRIu64
+                        " bytes is over the limit of %d: is it a safetensors file?",
+                        length, (int)SAFETENSORS_MAX_HEADER);
     if (length > size - SAFETENSORS_LENGTH)
         return diag_set(reterr, STATUS_CORRUPT,
                         "the file ends inside its header (%" PRIu64 " bytes announced, %zu there)",

@@ -158,6 +158,8 @@ MUST_USE static enum status letor_bad_number(struct letor *letor, const struct l
         digits++;
     if (colon == NULL || colon != word.data + digits || digits == 0)
         return letor_refuse(letor, word, "expected number:value");
+    if (word.data[0] == '0')
+        return letor_refuse(letor, word, "feature numbers begin with 1");
     return letor_refuse(letor, word, "the feature number is not in 1..%u", letor->limit);
 }
 
@@ -197,7 +199,9 @@ MUST_USE static enum status letor_continues(struct letor *letor, struct span qid
     size_t lists = letor->qids.count;
     *ret_new = lists == 0 || !span_equal(qid, qidset_name(&letor->qids, lists - 1));
     if (*ret_new && qidset_has(&letor->qids, qid))
-        return letor_refuse(letor, qid, "this qid comes back after another list");
+        return letor_refuse(
+            letor, qid,
+            "this qid comes back after another list: the lines of a list stand together");
     return STATUS_OK;
 }
 

@@ -144,6 +144,7 @@ class DaemonTest(unittest.TestCase):
     """A model in a folder of the class, a daemon for all its tests, ended and checked at the end."""
 
     sets = ()
+    name = "demo"
     features = "f:item:4"
     hidden = "16,8"
 
@@ -151,7 +152,7 @@ class DaemonTest(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
-        cls.models = os.path.join(cls.folder.name, "demo")
+        cls.models = os.path.join(cls.folder.name, cls.name)
         make_model(cls.models, features=cls.features, hidden=cls.hidden)
         cls.daemon = Daemon(cls.models, *cls.sets)
         cls.addClassCleanup(cls.daemon.kill)

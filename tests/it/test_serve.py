@@ -1,10 +1,45 @@
 """POST /v1/rank and the observability routes of the real daemon."""
 
 import json
+import os
+import pathlib
+import re
 import unittest
 
 import ctrdtest
 from ctrdtest import body_of
+
+
+def shape(value):
+    """What kind of value stands where: numbers and texts lose theirs, a list has the shape of its first."""
+    if isinstance(value, dict):
+        return {key: shape(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])]
+    return "number" if isinstance(value, (int, float)) else type(value).__name__
+
+
+class Page(ctrdtest.DaemonTest):
+    """The request and the reply of docs/rank.md."""
+
+    name = "student"
+    features = "hour:context:1,f:item:2"
+
+    def test_the_request_has_the_reply(self):
+        page = pathlib.Path(os.environ["SOURCE_DIR"], "docs/rank.md").read_text()
+        request, documented = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", page, re.S))
+        status, reply = self.daemon.rank(json.dumps(request))
+        self.assertEqual(status, 200, reply)
+        self.assertEqual(shape(reply), shape(documented))
+        self.assertEqual(reply["below_floor"], documented["below_floor"])
+        request["candidates"][3]["features"]["f"].append(1)
+        status, reply = self.daemon.rank(json.dumps(request))
+        self.assertEqual(status, 400)
+        self.assertIn(f"`{reply['error']}`", page)
+        for field in re.findall(r"^\| `(?:candidates\[\]\.)?(\w+)", page.split("```json")[1], re.M):
+            if field in ("user", "features", "unit", "timing"):
+                continue
+            self.assertIn(f'"{field}"', page.split("```json")[1].split("```")[0], field)
 
 
 class Serve(ctrdtest.DaemonTest):

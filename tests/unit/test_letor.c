@@ -150,7 +150,7 @@ static void bad_lines(void **state)
     refuse("0 qid:1 a:1\n", plain, "f.txt:1: expected number:value: 'a:1'");
     refuse("0 qid:1 :1\n", plain, "f.txt:1: expected number:value: ':1'");
     refuse("0 qid:1 -1:1\n", plain, "f.txt:1: expected number:value: '-1:1'");
-    refuse("0 qid:1 0:1\n", plain, "f.txt:1: the feature number is not in 1..65536: '0:1'");
+    refuse("0 qid:1 0:1\n", plain, "f.txt:1: feature numbers begin with 1: '0:1'");
     refuse("0 qid:1 65537:1\n", plain, "f.txt:1: the feature number is not in 1..65536: '65537:1'");
     refuse("0 qid:1 99999999999999999999:1\n", plain,
            "f.txt:1: the feature number is not in 1..65536: '99999999999999999999:1'");
@@ -160,8 +160,9 @@ static void bad_lines(void **state)
     refuse("0 qid:1 1:1,5\n", plain, "f.txt:1: feature 1 is not a decimal number: '1:1,5'");
     refuse("0 qid:1 1:1 qid:1\n", plain, "f.txt:1: expected number:value: 'qid:1'");
     refuse("0 qid:1 7:1 2:1 7:1\n", plain, "f.txt:1: feature 7 is given twice: '7:1'");
-    refuse("0 qid:1 1:1\n1 qid:2 1:1\n0 qid:1 1:1\n", plain,
-           "f.txt:3: this qid comes back after another list: '1'");
+    refuse(
+        "0 qid:1 1:1\n1 qid:2 1:1\n0 qid:1 1:1\n", plain,
+        "f.txt:3: this qid comes back after another list: the lines of a list stand together: '1'");
     refuse("0 qid:1 1:x123456789012345678901234567890123456789012345678901234567890\n", plain,
            "f.txt:1: feature 1 is not a decimal number: '1:x1234567890123456789012345678901234567"
            "...'");
@@ -185,8 +186,9 @@ static void bad_lines_are_skipped(void **state)
     assert_int_equal(outcome.first_skipped_line, 2);
     assert_int_equal(outcome.lists, 2);
     buf_fini(&outcome.text);
-    refuse(text, (struct setting){.skip_bad = 2},
-           "f.txt:6: this qid comes back after another list: '1'");
+    refuse(
+        text, (struct setting){.skip_bad = 2},
+        "f.txt:6: this qid comes back after another list: the lines of a list stand together: '1'");
 }
 
 // A comment fills the line to the length asked for.
