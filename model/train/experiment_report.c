@@ -5,9 +5,11 @@
 #include "model/train/experiment_time.h"
 #include "model/train/report.h"
 #include "model/train/results.h"
+#include "model/train/results_cell.h"
 #include "model/train/results_markdown.h"
 #include "model/train/results_timing.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { REPORT_MAX_BYTES = 256 << 20 };
@@ -58,12 +60,16 @@ MUST_USE static enum status report_timing(const struct experiment *experiment,
 }
 
 MUST_USE static enum status report_table(const struct experiment *experiment,
-                                         const struct experiment_plan *plan, struct diag *reterr)
+                                         const struct experiment_plan *plan,
+                                         const struct json_value *results, struct diag *reterr)
 {
     struct experiment_screen screen;
     TRY(experiment_screen_open(&screen, experiment, plan, 1, reterr));
     experiment_screen_table(&screen, stdout);
     experiment_screen_close(&screen);
+    const struct json_value *check = results_cell_at(results, "teacher_check");
+    if (check != NULL && !json_value_bool(json_value_get(check, "better")))
+        printf("Note: %s.\n", results_cell_text(check, "words"));
     return STATUS_OK;
 }
 
@@ -95,8 +101,10 @@ enum status experiment_report(const struct experiment *experiment,
     if (code == STATUS_OK)
         code = report_page(experiment, results, reterr);
     buf_fini(&text);
-    json_value_free(results);
     if (code == STATUS_OK)
         code = report_timing(experiment, plan, reterr);
-    return code == STATUS_OK ? report_table(experiment, plan, reterr) : code;
+    if (code == STATUS_OK)
+        code = report_table(experiment, plan, results, reterr);
+    json_value_free(results);
+    return code;
 }
