@@ -202,7 +202,8 @@ class Stopped(Experiment):
             "max_docs: 20", "max_docs: 20, context: 0").replace("pal, pointwise, clid, selfkd", "clid"), "stopped.yaml")
 
     def test_what_a_poor_teacher_would_teach_is_left_out_by_every_verb(self):
-        self.experiment("all")
+        shown = self.experiment("all")[0]
+        self.assertIn("what it would teach was not trained", shown.splitlines()[-1])
         found = json.loads(self.results("all"))
         self.assertIs(found["teacher_check"]["better"], False, "choose data whose teacher is not better")
         states = {run["id"]: run["state"] for run in self.listed("all")}
