@@ -38,10 +38,10 @@ struct checkpoint {
     struct checkpoint_layer layers[CHECKPOINT_MAX_LAYERS]; // mlp.K.weight, mlp.K.bias; folded
     // golden.input.FEATURE and golden.logit: raw rows and their logits by net_forward, bit for bit.
     size_t golden_rows;
-    const float *golden_shared; // (golden_rows, shared_width)
-    const float *golden_row;    // (golden_rows, row_width)
-    const float *golden_logit;  // (golden_rows)
-    char *lineage;              // JSON text: method, seed, configuration, data hash, metrics
+    const union row_cell *golden_shared; // (golden_rows, shared_width)
+    const union row_cell *golden_row;    // (golden_rows, row_width)
+    const float *golden_logit;           // (golden_rows)
+    char *lineage; // JSON text: method, seed, configuration, data hash, metrics
     char sha256[DIGEST_HEX + 1];
     struct file_bytes bytes; // the memory that the pointers look into; empty when made for writing
     float *owned;            // other memory of the pointers

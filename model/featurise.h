@@ -5,8 +5,8 @@
 #include "model/schema.h"
 
 // raw (n, row_width) -> input (n, row_width); in place allowed. Exact for any n: each value alone.
-void featurise_rows(const struct schema *schema, const struct kernels *kernels, const float *raw,
-                    size_t n, float *input);
+void featurise_rows(const struct schema *schema, const struct kernels *kernels,
+                    const union row_cell *raw, size_t n, float *input);
 // raw (shared_width) -> input (shared_width).
-void featurise_shared(const struct schema *schema, const struct kernels *kernels, const float *raw,
-                      float *input);
+void featurise_shared(const struct schema *schema, const struct kernels *kernels,
+                      const union row_cell *raw, float *input);

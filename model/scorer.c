@@ -48,7 +48,7 @@ static MUST_USE enum status score_golden(const struct scorer *scorer, struct are
     const size_t mark = arena_mark(arena);
     for (size_t i = 0; i < checkpoint->golden_rows; i++) {
         struct scorer_input input;
-        const float *shared =
+        const union row_cell *shared =
             shared_width > 0 ? checkpoint->golden_shared + i * shared_width : NULL;
         TRY(scorer_featurise(scorer, shared, checkpoint->golden_row + i * row_width, 1, arena,
                              &input));
@@ -128,8 +128,8 @@ void scorer_fini(struct scorer *scorer)
     *scorer = (struct scorer){0};
 }
 
-enum status scorer_featurise(const struct scorer *scorer, const float *shared_raw,
-                             const float *rows_raw, size_t n, struct arena *arena,
+enum status scorer_featurise(const struct scorer *scorer, const union row_cell *shared_raw,
+                             const union row_cell *rows_raw, size_t n, struct arena *arena,
                              struct scorer_input *ret_input)
 {
     const struct schema *schema = &scorer->checkpoint.schema;

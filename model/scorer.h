@@ -28,8 +28,8 @@ struct scorer_input {
     float *shared; // (shared_width) featurised
     float *rows;   // (n, row_width) featurised
 };
-MUST_USE enum status scorer_featurise(const struct scorer *scorer, const float *shared_raw,
-                                      const float *rows_raw, size_t n, struct arena *arena,
+MUST_USE enum status scorer_featurise(const struct scorer *scorer, const union row_cell *shared_raw,
+                                      const union row_cell *rows_raw, size_t n, struct arena *arena,
                                       struct scorer_input *ret_input);
 MUST_USE enum status scorer_logits(const struct scorer *scorer, const struct scorer_input *input,
                                    size_t n, struct arena *arena, float *logit);

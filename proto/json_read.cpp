@@ -186,13 +186,13 @@ enum status skip_value(reading &r, value v, unsigned depth)
     return STATUS_OK;
 }
 
-enum status read_dense(reading &r, value &v, const struct row_field &f, float *block)
+enum status read_dense(reading &r, value &v, const struct row_field &f, union row_cell *block)
 {
     double x;
-    float *to = block + f.offset;
+    union row_cell *to = block + f.offset;
     if (f.size == 1 && *token_of(v) != '[') {
         TRY(read_number(r, v, "a number", &x));
-        to[0] = row_value(x);
+        to[0].number = row_value(x);
         return STATUS_OK;
     }
     array list;
@@ -207,7 +207,7 @@ enum status read_dense(reading &r, value &v, const struct row_field &f, float *b
             return read_number(r, inner, "a number", &x);
         }
         if (n < f.size)
-            to[n] = row_value(x);
+            to[n].number = row_value(x);
         n++;
     }
     if (n != f.size) {
@@ -231,7 +231,7 @@ bool is_expected(const reading &r, const char *raw_key, const struct row_field *
            std::memchr(name.data, '"', name.size) == nullptr;
 }
 
-enum status read_feature(reading &r, field &member, float *block)
+enum status read_feature(reading &r, field &member, union row_cell *block)
 {
     const struct row_field *f = row_find_expected(&r.find);
     struct span name;
@@ -262,7 +262,7 @@ enum status read_feature(reading &r, field &member, float *block)
 }
 
 // `v` NULL: the object was not sent. The path ends with its name.
-enum status read_features(reading &r, value *v, enum row_scope scope, float *block)
+enum status read_features(reading &r, value *v, enum row_scope scope, union row_cell *block)
 {
     row_find_object(&r.find, scope);
     if (v != nullptr) {
@@ -317,7 +317,7 @@ enum status read_candidate(reading &r, value &v, size_t index)
 {
     static const char *const keys[] = {"id", "features", "bid"};
     struct rank_candidate *candidate = &r.request.candidates[index];
-    float *row = r.request.items + index * r.layout->item_width;
+    union row_cell *row = r.request.items + index * r.layout->item_width;
     *candidate = {};
     object map;
     TRY(open_object(r, v, &map));

@@ -29,10 +29,9 @@ struct rank_request {
     bool explain, timing;
     size_t count; // candidates, >= 1
     struct rank_candidate *candidates;
-    float *shared;    // (shared_width), raw values
-    float *items;     // (count, item_width), raw values
-    uint32_t missing; // values filled from a default
-    uint32_t unknown; // fields that were ignored (only with unknown_ignore)
+    union row_cell *shared; // (shared_width), raw
+    union row_cell *items;  // (count, item_width), raw
+    struct row_counts counts;
 };
 
 struct rank_limits {

@@ -49,11 +49,11 @@ enum status rank_build_start(struct rank_build *build, size_t body_bytes,
         (struct rank_build){.layout = layout, .limits = limits, .arena = arena, .reterr = reterr};
     build->rows = rank_build_rows(build, body_bytes);
     struct rank_request *request = &build->request;
-    request->shared = arena_array(arena, layout->shared_width, sizeof(float));
+    request->shared = arena_array(arena, layout->shared_width, sizeof(*request->shared));
     request->candidates = arena_array(arena, build->rows, sizeof(*request->candidates));
     size_t values;
     if (num_mul(build->rows, layout->item_width, &values))
-        request->items = arena_array(arena, values, sizeof(float));
+        request->items = arena_array(arena, values, sizeof(*request->items));
     if (request->shared == NULL || request->candidates == NULL || request->items == NULL)
         return rank_build_fail(build, STATUS_TOO_LARGE, "%s", rank_memory_words);
     if (row_find_init(&build->find, layout, arena) != STATUS_OK)
@@ -63,11 +63,12 @@ enum status rank_build_start(struct rank_build *build, size_t body_bytes,
 
 enum status rank_build_unknown(struct rank_build *build, struct span name)
 {
-    static const char *const places[] = {"user", "context", "candidates[].features"};
+    static const char *const places[] = {"user", "context", "candidates[].features", "privileged",
+                                         "candidates[].privileged"};
     if (rank_build_forbidden(name))
         return rank_build_fail(build, STATUS_INVALID, "%s", rank_build_forbidden_words);
     if (build->limits->unknown_ignore) {
-        build->request.unknown++;
+        build->request.counts.unknown++;
         return STATUS_OK;
     }
     const struct row_field *other = row_find_elsewhere(&build->find, name);
@@ -78,18 +79,18 @@ enum status rank_build_unknown(struct rank_build *build, struct span name)
 }
 
 enum status rank_build_missing(struct rank_build *build, const struct row_field *field,
-                               float *block)
+                               union row_cell *block)
 {
     if (!field->has_default)
         return rank_build_fail(build, STATUS_INVALID,
                                "missing, and the schema has no default for it");
     for (uint32_t i = 0; i < field->size; i++)
-        block[field->offset + i] = field->fallback;
-    build->request.missing += field->size;
+        block[field->offset + i].number = field->fallback;
+    build->request.counts.missing += field->size;
     return STATUS_OK;
 }
 
-enum status rank_build_rest(struct rank_build *build, float *block)
+enum status rank_build_rest(struct rank_build *build, union row_cell *block)
 {
     const struct row_layout *layout = build->layout;
     const struct row_find *find = &build->find;

@@ -14,9 +14,9 @@ struct rank_build {
     struct rank_request request;
     struct row_find find;
     struct json_path path;
-    size_t rows;            // candidates that there is room for
-    size_t scope_fields[3]; // fields of each scope
-    bool scope_sent[2];     // ROW_USER, ROW_CONTEXT
+    size_t rows; // candidates that there is room for
+    size_t scope_fields[ROW_SCOPES];
+    bool scope_sent[2]; // ROW_USER, ROW_CONTEXT
 };
 
 // Takes the memory of the request from the arena; everything borrowed lives as long as the build.
@@ -31,9 +31,9 @@ enum status rank_build_fail(const struct rank_build *build, enum status code, co
 MUST_USE enum status rank_build_unknown(struct rank_build *build, struct span name);
 // The path ends with a field that is absent or null: its default goes to the block, or a fault.
 MUST_USE enum status rank_build_missing(struct rank_build *build, const struct row_field *field,
-                                        float *block);
+                                        union row_cell *block);
 // Fields that the object of `find` has not had.
-MUST_USE enum status rank_build_rest(struct rank_build *build, float *block);
+MUST_USE enum status rank_build_rest(struct rank_build *build, union row_cell *block);
 // What can be checked only when everything was read.
 MUST_USE enum status rank_build_finish(struct rank_build *build);
 bool rank_build_forbidden(struct span name); // label, privileged

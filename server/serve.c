@@ -125,8 +125,8 @@ static enum status parse(struct run *run)
     TRY(json_read_rank(serve->reader, run->call->body, run->call->size, &run->model->layout,
                        &serve->limits.rank, &serve->arena, &run->request, &run->diag));
     TRY(check_request(run));
-    metric_add(serve->shard, SERVER_METRICS_MISSING, 0, run->request.missing);
-    metric_add(serve->shard, SERVER_METRICS_UNKNOWN, 0, run->request.unknown);
+    metric_add(serve->shard, SERVER_METRICS_MISSING, 0, run->request.counts.missing);
+    metric_add(serve->shard, SERVER_METRICS_UNKNOWN, 0, run->request.counts.unknown);
     metric_observe(serve->shard, SERVER_METRICS_REQUEST_CANDIDATES, 0, (double)run->request.count);
     return STATUS_OK;
 }
