@@ -43,8 +43,7 @@ enum status embed_table_init(struct embed_table *table, const char *name, size_t
                              enum embed_optimiser optimiser, struct diag *reterr)
 {
     assert(rows >= 2 && rows <= UINT32_MAX && dim > 0);
-    *table =
-        (struct embed_table){.name = name, .rows = rows, .dim = dim, .optimiser = optimiser};
+    *table = (struct embed_table){.name = name, .rows = rows, .dim = dim, .optimiser = optimiser};
     bool adam = optimiser == EMBED_ADAM;
     table->values = take(table, dim, sizeof(float));
     table->adam.m = adam ? take(table, dim, sizeof(float)) : NULL;
@@ -157,8 +156,8 @@ enum status embed_table_use(struct embed_table *table, const uint32_t *rows, siz
     return STATUS_OK;
 }
 
-// The touched rows, and in ends[k + 1] how often row k of them occurs. `slot` is never cleared: what
-// another step left there is not in `touched`, or says another row.
+// The touched rows, and in ends[k + 1] how often row k of them occurs. `slot` is never cleared:
+// what another step left there is not in `touched`, or says another row.
 static void find_touched(struct embed_table *table)
 {
     uint32_t touched = 0;

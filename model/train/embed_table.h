@@ -70,9 +70,9 @@ void embed_table_draw(struct embed_table *table, uint64_t seed, double deviation
 
 // A new step, without occurrences.
 void embed_table_begin(struct embed_table *table);
-// Rows (n) of the table, padding allowed, become occurrences *ret_first .. *ret_first + n - 1. Their
-// gradients start at zero: the caller adds to them or writes them, those of row 0 as it likes.
-// STATUS_NO_MEMORY: the step is as before.
+// Rows (n) of the table, padding allowed, become occurrences *ret_first .. *ret_first + n - 1.
+// Their gradients start at zero: the caller adds to them or writes them, those of row 0 as it
+// likes. STATUS_NO_MEMORY: the step is as before.
 MUST_USE enum status embed_table_use(struct embed_table *table, const uint32_t *rows, size_t n,
                                      size_t *ret_first);
 // touched and sums from grad: the gradients of a row are added as floats, in the order of its

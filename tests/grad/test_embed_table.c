@@ -10,8 +10,8 @@
 enum { ROWS = 9, DIM = 5, LISTS = 6, MAX = 5 };
 
 // Lists with duplicates, of one table; full, partly filled, empty; rows 4 and 8 are in none.
-static const uint32_t lists[LISTS][MAX] = {{1, 2, 3},    {2, 2, 2, 7, 1}, {0},
-                                           {5, 6, 5, 6}, {7},             {3, 3}};
+static const uint32_t lists[LISTS][MAX] = {{1, 2, 3}, {2, 2, 2, 7, 1}, {0}, {5, 6, 5, 6},
+                                           {7},       {3, 3}};
 
 struct reference {
     const double *upstream; // (LISTS, DIM)

@@ -1,5 +1,5 @@
-// A table made and a step's rows used with the n-th allocation failing, for every n: an error, words
-// where they are told, no leak; a use that failed leaves the step as it was.
+// A table made and a step's rows used with the n-th allocation failing, for every n: an error,
+// words where they are told, no leak; a use that failed leaves the step as it was.
 #include "model/train/embed_table.h"
 #include "tests/support/check.h"
 #include "tests/support/failmalloc.h"

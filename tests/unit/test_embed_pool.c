@@ -15,7 +15,8 @@ static const float table[ROWS * DIM] = {0,  0,     0,     // padding
                                         1,  1e8F,  -1e8F, //
                                         2,  -1e8F, 1e8F};
 
-typedef void (*pooling)(const float *table, size_t dim, const uint32_t *rows, size_t max, float *out);
+typedef void (*pooling)(const float *table, size_t dim, const uint32_t *rows, size_t max,
+                        float *out);
 
 static void is(pooling pool, const uint32_t *rows, size_t max, float a, float b, float c)
 {
@@ -104,9 +105,9 @@ static void width_does_not_matter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sums_and_means),      cmocka_unit_test(twice_counts_twice),
-        cmocka_unit_test(where_lists_end),     cmocka_unit_test(nothing_gives_zeros),
-        cmocka_unit_test(oldest_first),        cmocka_unit_test(width_does_not_matter),
+        cmocka_unit_test(sums_and_means),  cmocka_unit_test(twice_counts_twice),
+        cmocka_unit_test(where_lists_end), cmocka_unit_test(nothing_gives_zeros),
+        cmocka_unit_test(oldest_first),    cmocka_unit_test(width_does_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,7 +217,8 @@ static double adagrad_by_hand(struct mirror *mirror, size_t i, double g, uint32_
 }
 
 static double step_by_hand(struct mirror *mirror, const struct adam_config *config, double lr,
-                           uint32_t t, double (*direction)(struct mirror *, size_t, double, uint32_t))
+                           uint32_t t,
+                           double (*direction)(struct mirror *, size_t, double, uint32_t))
 {
     double squares = 0;
     for (size_t i = DIM; i < ROWS * DIM; i++)
@@ -293,8 +294,8 @@ static void decay_and_clipping(void **state)
     check(&config, EMBED_ADAGRAD);
 }
 
-// A row that sits out keeps value and moments to the bit, though they are not zero; L2 alone moves a
-// row whose gradient is zero, if it occurs.
+// A row that sits out keeps value and moments to the bit, though they are not zero; L2 alone moves
+// a row whose gradient is zero, if it occurs.
 static void who_sits_out(void **state)
 {
     (void)state;
@@ -417,12 +418,18 @@ static void normal_start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(occurrences_are_added), cmocka_unit_test(in_their_order),
-        cmocka_unit_test(steps_are_apart),       cmocka_unit_test(room_grows),
-        cmocka_unit_test(a_step_without_rows),   cmocka_unit_test(adam),
-        cmocka_unit_test(adagrad),               cmocka_unit_test(decay_and_clipping),
-        cmocka_unit_test(who_sits_out),          cmocka_unit_test(threads_do_not_matter),
-        cmocka_unit_test(where_rows_start),      cmocka_unit_test(normal_start),
+        cmocka_unit_test(occurrences_are_added),
+        cmocka_unit_test(in_their_order),
+        cmocka_unit_test(steps_are_apart),
+        cmocka_unit_test(room_grows),
+        cmocka_unit_test(a_step_without_rows),
+        cmocka_unit_test(adam),
+        cmocka_unit_test(adagrad),
+        cmocka_unit_test(decay_and_clipping),
+        cmocka_unit_test(who_sits_out),
+        cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(where_rows_start),
+        cmocka_unit_test(normal_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
