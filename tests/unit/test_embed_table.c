@@ -123,7 +123,7 @@ static void steps_are_apart(void **state)
 static void room_grows(void **state)
 {
     (void)state;
-    enum { MANY = 5000, FEW = 600 };
+    enum { MANY = 5000, FEW = 600, SUM = FEW / ROWS + 100 * (MANY / ROWS) };
     static uint32_t rows[MANY];
     struct embed_table table;
     struct team *team = start(&table, ROWS, EMBED_ADAM, 2);
@@ -144,9 +144,8 @@ static void room_grows(void **state)
         assert_int_equal(table.count, FEW + MANY);
         embed_table_collect(&table, team);
         assert_int_equal(table.touched_count, ROWS - 1);
-        const float sum = FEW / ROWS + 100.F * (MANY / ROWS);
         for (uint32_t row = 1; row < ROWS; row++)
-            sum_is(&table, row - 1, row, sum, sum, sum);
+            sum_is(&table, row - 1, row, SUM, SUM, SUM);
     }
     stop(&table, team);
 }
