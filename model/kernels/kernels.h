@@ -39,7 +39,7 @@ typedef void kernels_log1p_fn(const float *x, size_t n, float *y);
 // y[i] = exp(x[i]) for x[i] <= 0, within 1 ulp; 1 at 0, 0 where the result would be denormal (below
 // -87.3365), NaN for NaN. x (n), y (n); in place allowed.
 typedef void kernels_exp_fn(const float *x, size_t n, float *y);
-// y[i] = 1 / (1 + exp(-x[i])) within 2 ulp, x (n), y (n); in place allowed. 0.5 at 0, 1 from about
+// y[i] = 1 / (1 + exp(-x[i])) within 3 ulp, x (n), y (n); in place allowed. 0.5 at 0, 1 from about
 // 17 on, 0 below -87.3365, NaN for NaN.
 typedef void kernels_sigmoid_fn(const float *x, size_t n, float *y);
 

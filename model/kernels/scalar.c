@@ -14,16 +14,16 @@ static float relu_of(float x)
 void scalar_dense(const float *x, size_t n, size_t x_stride, const struct kernels_panels *w,
                   const float *init, size_t init_stride, bool relu, float *y, size_t y_stride)
 {
-    for (size_t first = 0; first < w->out; first += KERNELS_LINE) {
-        size_t within = first % KERNELS_PANEL;
-        const float *panel = w->data + (first - within) * w->in + within;
+    for (size_t first = 0; first < w->out; first += KERNELS_PANEL) {
+        const float *panel = w->data + first * w->in;
+        size_t columns = w->out - first > KERNELS_LINE ? KERNELS_PANEL : KERNELS_LINE;
         for (size_t i = 0; i < n; i++) {
-            float acc[KERNELS_LINE];
-            memcpy(acc, init + i * init_stride + first, sizeof(acc));
+            float acc[KERNELS_PANEL];
+            memcpy(acc, init + i * init_stride + first, columns * sizeof(*acc));
             for (size_t k = 0; k < w->in; k++)
-                for (size_t c = 0; c < KERNELS_LINE; c++)
+                for (size_t c = 0; c < columns; c++)
                     acc[c] = fmaf(x[i * x_stride + k], panel[k * KERNELS_PANEL + c], acc[c]);
-            for (size_t c = 0; c < KERNELS_LINE; c++)
+            for (size_t c = 0; c < columns; c++)
                 y[i * y_stride + first + c] = relu ? relu_of(acc[c]) : acc[c];
         }
     }
