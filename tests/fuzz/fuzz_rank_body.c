@@ -16,7 +16,7 @@ static void expect(bool held)
 
 // `value` NULL or null: the default.
 static void check_field(const struct row_field *field, const struct json_value *value,
-                        const float *block)
+                        const union row_cell *block)
 {
     for (uint32_t i = 0; i < field->size; i++) {
         float want = field->fallback;
@@ -25,11 +25,11 @@ static void check_field(const struct row_field *field, const struct json_value *
         else if (value != NULL && json_value_kind(value) != JSON_VALUE_NULL)
             want = row_value(json_value_number(value));
         // By value: the tree has no negative zero among its integers.
-        expect(want == block[field->offset + i]);
+        expect(want == block[field->offset + i].number);
     }
 }
 
-static void check_scope(enum row_scope scope, const struct json_value *map, const float *block)
+static void check_scope(enum row_scope scope, const struct json_value *map, const union row_cell *block)
 {
     for (size_t i = 0; i < rank_case_layout.field_count; i++) {
         const struct row_field *field = &rank_case_layout.fields[i];
