@@ -72,11 +72,13 @@ enum status read_many(row_build &r, value &v, const struct row_field &f, struct 
         if (item.get(inner) != simdjson::SUCCESS)
             return fail_syntax(r);
         json_fault_push_index(&r.path, index++);
-        TRY(read_id(r, inner, &r.ring[next]));
-        if (r.ring[next].size == 0) {
+        struct span id;
+        TRY(read_id(r, inner, &id));
+        if (id.size == 0) {
             r.counts.missing++;
         } else {
-            TRY(row_build_check(&r, &f.coding, r.ring[next]));
+            TRY(row_build_check(&r, &f.coding, id));
+            r.ring[next] = id;
             next = next + 1 == f.size ? 0 : next + 1;
             count++;
         }
