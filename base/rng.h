@@ -15,6 +15,7 @@ enum rng_stream {
     RNG_SYNTH = 5,
     RNG_BIDS = 6,
     RNG_BOOTSTRAP = 7,
+    RNG_EMBED = 8,
     RNG_TEST = 99,
 };
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "model/calibrate.h"
+#include "model/din.h"
 #include "model/schema.h"
 
 #include <stddef.h>
@@ -21,8 +22,8 @@ enum {
     CHECKPOINT_MAX_LAYERS = 16,
     CHECKPOINT_MAX_WIDTH = 65536,
     CHECKPOINT_GOLDEN_ROWS = 8, // at most, and at least one
-    CHECKPOINT_MAX_BYTES = 1 << 30,
 };
+static const size_t checkpoint_max_bytes = (size_t)16 << 30;
 
 struct checkpoint_layer {
     const float *weight; // (out, in)
@@ -30,21 +31,40 @@ struct checkpoint_layer {
     size_t in, out;
 };
 
+// The attention MLP of every DIN feature: 4 dim -> hidden -> 1.
+struct checkpoint_attention {
+    size_t hidden_count; // 1..DIN_MAX_LAYERS - 1 where a feature has DIN, else 0
+    size_t hidden[DIN_MAX_LAYERS - 1];
+    enum din_activation activation;
+    bool softmax;
+};
+
+// Widths and kinds of one attention of `dim`; its pointers stay NULL.
+void checkpoint_attention_shape(const struct checkpoint_attention *attention, size_t dim,
+                                struct din_weights *ret_din);
+
 struct checkpoint {
     enum checkpoint_role role;
     struct schema schema;
     struct calibrate calibrate; // knots: cal.x, cal.y
     size_t layer_count;
     struct checkpoint_layer layers[CHECKPOINT_MAX_LAYERS]; // mlp.K.weight, mlp.K.bias; folded
-    // golden.input.FEATURE and golden.logit: raw rows and their logits by net_forward, bit for bit.
+    const float **tables; // (schema.table_count) emb.TABLE (rows, dim)
+    struct checkpoint_attention attention;
+    struct din_weights *din; // (din_count) din.FEATURE.*, folded, of the DIN features in order
+    size_t din_count;
+    // golden.input.FEATURE and golden.logit: raw rows and their logits, bit for bit, each scored as
+    // a request of one candidate.
     size_t golden_rows;
-    const union row_cell *golden_shared; // (golden_rows, shared_width)
-    const union row_cell *golden_row;    // (golden_rows, row_width)
+    const union row_cell *golden_shared; // (golden_rows, shared_cells)
+    const union row_cell *golden_row;    // (golden_rows, row_cells)
     const float *golden_logit;           // (golden_rows)
     char *lineage; // JSON text: method, seed, configuration, data hash, metrics
     char sha256[DIGEST_HEX + 1];
-    struct file_bytes bytes; // the memory that the pointers look into; empty when made for writing
-    float *owned;            // other memory of the pointers
+    // What a file that was read owns; all empty when made for writing.
+    struct file_bytes bytes; // the memory that the pointers look into
+    struct vocab **vocabs;   // (schema.table_count) of the tables; NULL where none
+    void *owned;             // golden cells
 };
 
 // Refuses what is not wholly right, each with its own words: header, alignment, gaps, unknown
@@ -58,19 +78,19 @@ MUST_USE enum status checkpoint_parse(struct file_bytes *bytes, const char *name
 void checkpoint_fini(struct checkpoint *checkpoint);
 
 // The law that every checkpoint obeys, read or to be written, each broken one with its own words:
-// layers chain from the schema's columns to one logit, a student has nothing privileged. Looks at
-// shapes only.
+// layers chain from the schema's columns to one logit, a student has nothing privileged, DIN has
+// its attention. Looks at shapes only.
 MUST_USE enum status checkpoint_check_shape(const struct checkpoint *checkpoint,
                                             struct diag *reterr);
-// Weights, golden rows and golden logits are finite, the calibration obeys its law; raw golden
-// values are in the range of proto/row.h.
+// Weights, tables, golden rows and golden logits are finite, row 0 of a table is zero, the
+// calibration obeys its law; golden cells are in the range of proto/row.h and of their tables.
 MUST_USE enum status checkpoint_check_numbers(const struct checkpoint *checkpoint,
                                               struct diag *reterr);
 const char *checkpoint_format(enum checkpoint_role role); // "ctr-student-1"
 const char *checkpoint_role_text(enum checkpoint_role role);
 
-// Writes role, schema, calibration, layers, golden rows and lineage; all or nothing. Equal input,
-// equal bytes.
+// Writes role, schema, calibration, layers, tables, DIN, golden rows and lineage; all or nothing.
+// Equal input, equal bytes.
 MUST_USE enum status checkpoint_write(const char *path, const struct checkpoint *checkpoint,
                                       struct diag *reterr);
 // For people: inputs with scope, layers, calibration, lineage, and for a student the proof that no

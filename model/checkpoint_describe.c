@@ -19,17 +19,39 @@ static void describe_columns(const struct schema_feature *feature, struct buf *o
     }
 }
 
+// "id_list of at most 50, din with item_id, table item_id of 1000001 x 16"
+static void describe_ids(const struct schema *schema, const struct schema_feature *feature,
+                         struct buf *out)
+{
+    static const char *const pools[] = {
+        [SCHEMA_SUM] = "sum", [SCHEMA_MEAN] = "mean", [SCHEMA_DIN] = "din with "};
+    const struct schema_table *table = &schema->tables[feature->table];
+    if (feature->kind == SCHEMA_DENSE)
+        buf_printf(out, "number in %" PRIu32 " buckets", feature->edge_count + 1);
+    else if (feature->kind == SCHEMA_CROSS)
+        buf_printf(out, "cross of %s and %s", feature->cross_of[0], feature->cross_of[1]);
+    else if (feature->kind == SCHEMA_ID)
+        buf_text(out, "id");
+    else
+        buf_printf(out, "at most %" PRIu32 " ids, %s%s", feature->size, pools[feature->pool],
+                   feature->target_of != NULL ? feature->target_of : "");
+    buf_printf(out, ", table %s of %zu x %" PRIu32, table->name, table->rows, table->dim);
+}
+
 static void describe_inputs(const struct schema *schema, struct buf *out)
 {
     buf_printf(out, "inputs       %zu once a request, %zu for each candidate\n",
                schema->shared_width, schema->row_width);
     for (size_t i = 0; i < schema->count; i++) {
         const struct schema_feature *feature = &schema->features[i];
-        buf_printf(out, "  %-10s %s, %" PRIu32 " dense, transform %s", feature->name,
-                   schema_rules_scopes[feature->scope], feature->size,
-                   schema_rules_transforms[feature->transform]);
-        if (feature->source == SCHEMA_PAGE)
-            buf_text(out, ", made from the page");
+        buf_printf(out, "  %-10s %s, ", feature->name, schema_rules_scopes[feature->scope]);
+        if (feature->table == SCHEMA_NO_TABLE)
+            buf_printf(out, "%" PRIu32 " dense, transform %s", feature->size,
+                       schema_rules_transforms[feature->transform]);
+        else
+            describe_ids(schema, feature, out);
+        if (feature->source != SCHEMA_SENT)
+            buf_printf(out, ", made from the page (%s)", schema_rules_sources[feature->source]);
         if (feature->privileged)
             buf_text(out, ", privileged");
         if (feature->has_default)
@@ -81,10 +103,10 @@ static void describe_proof(const struct checkpoint *checkpoint, struct buf *out)
                checkpoint->layers[0].in);
     for (size_t i = 0; i < schema->count; i++) {
         const struct schema_feature *feature = &schema->features[i];
-        buf_printf(out, "  %zu-%zu  %s  %s\n", column, column + feature->size - 1, feature->name,
-                   feature->privileged ? "privileged" : "served");
-        column += feature->size;
-        served += feature->privileged ? 0 : feature->size;
+        buf_printf(out, "  %zu-%zu  %s  %s\n", column, column + schema_width(feature) - 1,
+                   feature->name, feature->privileged ? "privileged" : "served");
+        column += schema_width(feature);
+        served += feature->privileged ? 0 : schema_width(feature);
     }
     if (served == checkpoint->layers[0].in)
         buf_printf(out, "  %zu of %zu columns are served: no privileged input is there\n", served,

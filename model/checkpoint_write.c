@@ -1,102 +1,105 @@
 #include "model/checkpoint.h"
+#include "model/checkpoint_tensors.h"
 #include "model/manifest.h"
-#include "model/safetensors.h"
+#include "proto/vocab.h"
 
-#include <assert.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct tensor_name {
-    char text[96];
-};
-
-// What goes into the container: tensors in the order of the network, golden rows behind.
+// What goes into the container, and the memory of what has to be put together for it.
 struct outgoing {
+    struct checkpoint_parts parts;
+    struct checkpoint_tensors list;
     struct safetensors_tensor *tensors;
-    struct tensor_name *names;
-    size_t count;
-    float *golden; // inputs, feature by feature
+    void **made; // (made_count)
+    size_t made_count;
     struct buf manifest;
 };
 
-static void add_tensor(struct outgoing *out, size_t rank, size_t rows, size_t columns,
-                       const float *data)
+// Zeroed memory that lives as long as `out`; NULL: none.
+static void *make(struct outgoing *out, size_t count, size_t bytes)
 {
-    out->tensors[out->count] = (struct safetensors_tensor){
-        .name = out->names[out->count].text,
-        .dtype = SAFETENSORS_F32,
-        .rank = rank,
-        .shape = {rows, columns},
-        .data = data,
-    };
-    out->count++;
+    void *memory = calloc(count + 1, bytes);
+    if (memory != NULL)
+        out->made[out->made_count++] = memory;
+    return memory;
 }
 
-static void add_layers(struct outgoing *out, const struct checkpoint *checkpoint)
+// Bytes and offsets of a vocabulary, as the file has them.
+static MUST_USE enum status put_vocab(struct outgoing *out, const struct vocab *vocab, size_t table)
 {
-    for (size_t k = 0; k < checkpoint->layer_count; k++) {
-        const struct checkpoint_layer *layer = &checkpoint->layers[k];
-        snprintf(out->names[out->count].text, sizeof out->names->text, "mlp.%zu.weight", k);
-        add_tensor(out, 2, layer->out, layer->in, layer->weight);
-        snprintf(out->names[out->count].text, sizeof out->names->text, "mlp.%zu.bias", k);
-        add_tensor(out, 1, layer->out, 0, layer->bias);
+    const size_t count = vocab_count(vocab);
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += vocab_id(vocab, i).size;
+    char *text = make(out, bytes, 1);
+    uint64_t *offsets = make(out, count + 1, sizeof *offsets);
+    if (text == NULL || offsets == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        struct span id = vocab_id(vocab, i);
+        memcpy(text + offsets[i], id.data, id.size);
+        offsets[i + 1] = offsets[i] + id.size;
     }
+    out->parts.vocab_bytes[table] = text;
+    out->parts.vocab_offsets[table] = offsets;
+    return STATUS_OK;
 }
 
-static void add_knots(struct outgoing *out, const struct calibrate *calibrate)
-{
-    const struct {
-        const char *name;
-        const double *values;
-    } parts[] = {{"cal.x", calibrate->x}, {"cal.y", calibrate->y}};
-    for (size_t i = 0; i < 2 && calibrate->knots > 0; i++)
-        out->tensors[out->count++] = (struct safetensors_tensor){.name = parts[i].name,
-                                                                 .dtype = SAFETENSORS_F64,
-                                                                 .rank = 1,
-                                                                 .shape = {calibrate->knots},
-                                                                 .data = parts[i].values};
-}
-
-static void add_golden(struct outgoing *out, const struct checkpoint *checkpoint)
+// Golden rows feature by feature.
+static MUST_USE enum status put_golden(struct outgoing *out, const struct checkpoint *checkpoint,
+                                       size_t f)
 {
     const struct schema *schema = &checkpoint->schema;
-    size_t rows = checkpoint->golden_rows, columns = 0;
-    for (size_t f = 0; f < schema->count; f++) {
-        const struct schema_feature *feature = &schema->features[f];
-        bool in_shared = columns < schema->shared_width;
-        const float *block = in_shared ? checkpoint->golden_shared : checkpoint->golden_row;
-        size_t width = in_shared ? schema->shared_width : schema->row_width;
-        float *values = out->golden + rows * columns;
-        for (size_t i = 0; i < rows; i++)
-            memcpy(values + i * feature->size, block + i * width + feature->offset,
-                   feature->size * sizeof *values);
-        snprintf(out->names[out->count].text, sizeof out->names->text, "golden.input.%s",
-                 feature->name);
-        add_tensor(out, 2, rows, feature->size, values);
-        columns += feature->size;
-    }
-    snprintf(out->names[out->count].text, sizeof out->names->text, "golden.logit");
-    add_tensor(out, 1, rows, 0, checkpoint->golden_logit);
+    const struct schema_feature *feature = &schema->features[f];
+    const bool shared = schema_in_shared_cells(feature);
+    const union row_cell *block = shared ? checkpoint->golden_shared : checkpoint->golden_row;
+    const size_t width = shared ? schema->shared_cells : schema->row_cells;
+    const size_t cells = schema_cells(feature);
+    union row_cell *values = make(out, checkpoint->golden_rows * cells, sizeof *values);
+    if (values == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < checkpoint->golden_rows && cells > 0; i++)
+        memcpy(values + i * cells, block + i * width + feature->offset, cells * sizeof *values);
+    out->parts.golden_input[f] = values;
+    return STATUS_OK;
 }
 
-static MUST_USE enum status gather(const struct checkpoint *checkpoint, struct outgoing *out,
+static MUST_USE enum status put_parts(struct outgoing *out, const struct checkpoint *checkpoint)
+{
+    const struct schema *schema = &checkpoint->schema;
+    for (size_t i = 0; i < schema->table_count; i++)
+        if (schema->tables[i].vocab != NULL)
+            TRY(put_vocab(out, schema->tables[i].vocab, i));
+    for (size_t i = 0; i < schema->count; i++) {
+        out->parts.edges[i] = schema->features[i].edges;
+        TRY(put_golden(out, checkpoint, i));
+    }
+    return STATUS_OK;
+}
+
+static MUST_USE enum status gather(struct checkpoint *checkpoint, struct outgoing *out,
                                    struct diag *reterr)
 {
     const struct schema *schema = &checkpoint->schema;
-    const size_t knots = checkpoint->calibrate.knots > 0 ? 2 : 0;
-    const size_t count = 2 * checkpoint->layer_count + knots + schema->count + 1;
-    out->tensors = calloc(count, sizeof *out->tensors);
-    out->names = calloc(count, sizeof *out->names);
-    out->golden = calloc(checkpoint->golden_rows * (schema->shared_width + schema->row_width),
-                         sizeof *out->golden);
-    if (out->tensors == NULL || out->names == NULL || out->golden == NULL)
-        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for %zu tensors", count);
-    add_layers(out, checkpoint);
-    add_knots(out, &checkpoint->calibrate);
-    add_golden(out, checkpoint);
-    assert(out->count == count);
+    TRY(checkpoint_parts_init(checkpoint, &out->parts, reterr));
+    out->made = calloc(schema->count + 2 * schema->table_count, sizeof *out->made);
+    if (out->made == NULL || put_parts(out, checkpoint) != STATUS_OK)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for golden rows and vocabularies");
+    checkpoint_tensors_first(checkpoint, &out->parts, &out->list);
+    checkpoint_tensors_rest(checkpoint, &out->parts, &out->list);
+    out->tensors = calloc(out->list.count + 1, sizeof *out->tensors);
+    if (out->list.out_of_memory || out->tensors == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the list of tensors");
+    for (size_t i = 0; i < out->list.count; i++) {
+        const struct checkpoint_tensor *from = &out->list.items[i];
+        out->tensors[i] = (struct safetensors_tensor){.name = from->name,
+                                                      .dtype = from->dtype,
+                                                      .rank = from->rank,
+                                                      .shape = {from->shape[0], from->shape[1]},
+                                                      .data = *from->place};
+    }
     return manifest_write(checkpoint, &out->manifest, reterr);
 }
 
@@ -104,23 +107,27 @@ enum status checkpoint_write(const char *path, const struct checkpoint *checkpoi
                              struct diag *reterr)
 {
     struct outgoing out = {0};
+    struct checkpoint copy = *checkpoint; // its places are listed as places to read from
     buf_init(&out.manifest, SAFETENSORS_MAX_HEADER);
     enum status code = checkpoint_check_shape(checkpoint, reterr);
     if (code == STATUS_OK)
         code = checkpoint_check_numbers(checkpoint, reterr);
     if (code == STATUS_OK)
-        code = gather(checkpoint, &out, reterr);
+        code = gather(&copy, &out, reterr);
     if (code == STATUS_OK) {
         const struct safetensors_note notes[] = {
             {"format", checkpoint_format(checkpoint->role)},
             {"manifest", out.manifest.data},
         };
-        code = safetensors_write(path, out.tensors, out.count, notes, 2, reterr);
+        code = safetensors_write(path, out.tensors, out.list.count, notes, 2, reterr);
     }
     buf_fini(&out.manifest);
-    free(out.golden);
-    free(out.names);
+    for (size_t i = 0; i < out.made_count; i++)
+        free(out.made[i]);
+    free(out.made);
     free(out.tensors);
+    checkpoint_tensors_fini(&out.list);
+    checkpoint_parts_fini(&out.parts);
     if (code != STATUS_OK)
         diag_in_file(reterr, path);
     return code;

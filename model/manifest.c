@@ -10,8 +10,11 @@
 #include <string.h>
 
 static const char *const manifest_keys[] = {"calibration", "features", "lineage", "network"};
-static const char *const network_keys[] = {"activation", "kind", "precision", "widths"};
-enum { MANIFEST_KEYS = 4, NETWORK_KEYS = 4 };
+static const char *const network_keys[] = {"activation", "attention", "kind", "precision",
+                                           "widths"};
+static const char *const attention_keys[] = {"activation", "hidden", "softmax"};
+static const char *const attention_activations[] = {[DIN_PRELU] = "prelu", [DIN_DICE] = "dice"};
+enum { MANIFEST_KEYS = 4, NETWORK_KEYS = 5, ATTENTION_KEYS = 3 };
 
 // What this version can score. Each is a text of `network` with the one value that it may have.
 static const struct {
@@ -42,24 +45,54 @@ static MUST_USE enum status check_keys(const struct json_value *map, const char 
     return STATUS_OK;
 }
 
-static MUST_USE enum status read_widths(const struct json_value *list, struct manifest *manifest,
-                                        struct diag *reterr)
+// A list of widths, at least `least` of them and at most `most`.
+static MUST_USE enum status read_widths(const struct json_value *list, const char *path,
+                                        size_t least, size_t most, size_t *widths,
+                                        size_t *ret_count, struct diag *reterr)
 {
     size_t count = json_value_size(list);
-    if (count < 2 || count > CHECKPOINT_MAX_LAYERS + 1)
-        return diag_at_path(reterr, STATUS_CORRUPT, "manifest.network.widths",
-                            "%zu widths are not in 2..%d", count, CHECKPOINT_MAX_LAYERS + 1);
+    if (count < least || count > most)
+        return diag_at_path(reterr, STATUS_CORRUPT, path, "%zu widths are not in %zu..%zu", count,
+                            least, most);
     for (size_t i = 0; i < count; i++) {
         const struct json_value *item = json_value_at(list, i);
         int64_t width = json_value_kind(item) == JSON_VALUE_INT ? json_value_int(item) : 0;
         if (width < 1 || width > CHECKPOINT_MAX_WIDTH)
-            return diag_at_path(reterr, STATUS_CORRUPT, "manifest.network.widths",
+            return diag_at_path(reterr, STATUS_CORRUPT, path,
                                 "width %zu is not an integer in 1..%d", i,
                                 (int)CHECKPOINT_MAX_WIDTH);
-        manifest->widths[i] = (size_t)width;
+        widths[i] = (size_t)width;
     }
-    manifest->layer_count = count - 1;
+    *ret_count = count;
     return STATUS_OK;
+}
+
+// The MLP of DIN; a network without DIN has none.
+static MUST_USE enum status read_attention(const struct json_value *network,
+                                           struct checkpoint_attention *attention,
+                                           struct diag *reterr)
+{
+    static const char path[] = "manifest.network.attention";
+    const struct json_value *map = NULL, *text = NULL, *hidden = NULL, *softmax = NULL;
+    if (json_value_get(network, "attention") == NULL)
+        return STATUS_OK;
+    TRY(json_value_need(network, "attention", JSON_VALUE_MAP, &map, reterr));
+    TRY(check_keys(map, path, attention_keys, ATTENTION_KEYS, reterr));
+    TRY(json_value_need(map, "activation", JSON_VALUE_TEXT, &text, reterr));
+    TRY(json_value_need(map, "hidden", JSON_VALUE_LIST, &hidden, reterr));
+    TRY(json_value_need(map, "softmax", JSON_VALUE_BOOL, &softmax, reterr));
+    unsigned activation = DIN_PRELU;
+    while (activation <= DIN_DICE &&
+           !span_is(json_value_text(text), attention_activations[activation]))
+        activation++;
+    if (activation > DIN_DICE)
+        return diag_at_path(reterr, STATUS_CORRUPT, path,
+                            "activation \"%.64s\" is not prelu or dice",
+                            json_value_text(text).data);
+    attention->activation = (enum din_activation)activation;
+    attention->softmax = json_value_bool(softmax);
+    return read_widths(hidden, "manifest.network.attention.hidden", 1, DIN_MAX_LAYERS - 1,
+                       attention->hidden, &attention->hidden_count, reterr);
 }
 
 static MUST_USE enum status read_network(const struct json_value *network,
@@ -76,7 +109,11 @@ static MUST_USE enum status read_network(const struct json_value *network,
     }
     const struct json_value *widths = NULL;
     TRY(json_value_need(network, "widths", JSON_VALUE_LIST, &widths, reterr));
-    return read_widths(widths, manifest, reterr);
+    size_t count = 0;
+    TRY(read_widths(widths, "manifest.network.widths", 2, CHECKPOINT_MAX_LAYERS + 1,
+                    manifest->widths, &count, reterr));
+    manifest->layer_count = count - 1;
+    return read_attention(network, &manifest->attention, reterr);
 }
 
 static MUST_USE enum status read_lineage(const struct json_value *lineage,
@@ -142,6 +179,17 @@ static struct json_value *network_to_json(const struct checkpoint *checkpoint)
     for (size_t k = 0; k < checkpoint->layer_count; k++)
         json_value_push_int(widths, (int64_t)checkpoint->layers[k].out);
     json_value_set(network, "widths", widths);
+    const struct checkpoint_attention *attention = &checkpoint->attention;
+    if (attention->hidden_count == 0)
+        return network;
+    struct json_value *map = json_value_new_map();
+    struct json_value *hidden = json_value_new_list();
+    for (size_t k = 0; k < attention->hidden_count; k++)
+        json_value_push_int(hidden, (int64_t)attention->hidden[k]);
+    json_value_set(map, "hidden", hidden);
+    json_value_set_text(map, "activation", attention_activations[attention->activation]);
+    json_value_set_bool(map, "softmax", attention->softmax);
+    json_value_set(network, "attention", map);
     return network;
 }
 

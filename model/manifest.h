@@ -18,6 +18,7 @@
 struct manifest {
     struct schema schema;
     struct calibrate calibrate;
+    struct checkpoint_attention attention; // of DIN
     size_t layer_count;
     size_t widths[CHECKPOINT_MAX_LAYERS + 1]; // of the input, then of each layer's output
     char *lineage;                            // JSON text of an object

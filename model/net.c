@@ -1,5 +1,7 @@
 #include "model/net.h"
 
+#include "model/kernels/panels.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdint.h>
@@ -121,14 +123,8 @@ static struct kernels_panels pack_panels(const struct net_layer *layer, size_t f
                                          float **free_floats)
 {
     float *data = *free_floats;
-    size_t in = to - from;
-    for (size_t j = 0; j < layer->out; j++) {
-        float *column = data + j / KERNELS_PANEL * in * KERNELS_PANEL + j % KERNELS_PANEL;
-        for (size_t k = 0; k < in; k++)
-            column[k * KERNELS_PANEL] = layer->weight[j * layer->in + from + k];
-    }
-    *free_floats += round_up(layer->out, KERNELS_PANEL) * in;
-    return (struct kernels_panels){.data = data, .in = in, .out = layer->out};
+    *free_floats += panels_floats(to - from, layer->out);
+    return panels_pack(layer->weight, layer->in, from, to - from, layer->out, data);
 }
 
 static void pack_stage(const struct net_layer *layer, size_t shared_width, struct stage *stage,
@@ -226,8 +222,8 @@ void net_shared(const struct net *net, const float *shared, float *init)
         if (net->shared_width > 0)
             memcpy(init, shared, net->shared_width * sizeof(float));
     } else if (net->shared_width > 0) {
-        net->kernels->dense(shared, 1, net->shared_width, &net->shared_panels, first->bias, false,
-                            init, padded);
+        net->kernels->dense(shared, 1, net->shared_width, &net->shared_panels, first->bias, 0,
+                            false, init, padded);
     } else {
         memcpy(init, first->bias, padded * sizeof(float));
     }
@@ -266,7 +262,7 @@ static void forward_block(const struct net *net, const float *init, const float 
             net->kernels->narrow(x, n, x_stride, stage->weight, stage->in, stage->out, stage->bias,
                                  stage->relu, y, y_stride);
         else
-            net->kernels->dense(x, n, x_stride, &stage->panels, k == 0 ? init : stage->bias,
+            net->kernels->dense(x, n, x_stride, &stage->panels, k == 0 ? init : stage->bias, 0,
                                 stage->relu, y, y_stride);
         x = y;
         x_stride = y_stride;

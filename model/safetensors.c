@@ -18,10 +18,8 @@ static const struct {
     const char *name;
     size_t bytes;
 } dtypes[] = {
-    [SAFETENSORS_U8] = {"U8", 1},
-    [SAFETENSORS_F32] = {"F32", 4},
-    [SAFETENSORS_F64] = {"F64", 8},
-    [SAFETENSORS_U64] = {"U64", 8},
+    [SAFETENSORS_U8] = {"U8", 1},   [SAFETENSORS_F32] = {"F32", 4}, [SAFETENSORS_F64] = {"F64", 8},
+    [SAFETENSORS_U64] = {"U64", 8}, [SAFETENSORS_U32] = {"U32", 4},
 };
 
 static const unsigned char zeros[SAFETENSORS_ALIGN];

@@ -24,7 +24,13 @@ enum {
     SAFETENSORS_LENGTH = 8, // bytes of the length before the header
 };
 
-enum safetensors_dtype { SAFETENSORS_U8, SAFETENSORS_F32, SAFETENSORS_F64, SAFETENSORS_U64 };
+enum safetensors_dtype {
+    SAFETENSORS_U8,
+    SAFETENSORS_F32,
+    SAFETENSORS_F64,
+    SAFETENSORS_U64,
+    SAFETENSORS_U32
+};
 
 // Row-major. In a file that was read, name and data are borrowed from it.
 struct safetensors_tensor {

@@ -1,5 +1,5 @@
 #include "model/schema.h"
-#include "model/schema_rules.h"
+#include "model/schema_plan.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static MUST_USE enum status add_letor(struct schema *schema, const char *name,
     struct schema_feature feature = {
         .name = strdup(name),
         .scope = ROW_ITEM,
-        .kind = ROW_DENSE,
+        .kind = SCHEMA_DENSE,
         .transform = transform,
         .source = SCHEMA_SENT,
         .privileged = privileged,
@@ -43,7 +43,7 @@ static MUST_USE enum status add_page(struct schema *schema, struct diag *reterr)
     struct schema_feature feature = {
         .name = strdup("page"),
         .scope = ROW_ITEM,
-        .kind = ROW_DENSE,
+        .kind = SCHEMA_DENSE,
         .transform = SCHEMA_NONE, // it is made from transformed values
         .source = SCHEMA_PAGE,
         .privileged = true,
@@ -65,11 +65,8 @@ static MUST_USE enum status make_letor(uint32_t column_count, const bool *is_pri
     TRY(add_letor(schema, "f_priv", is_privileged, column_count, true, transform, reterr));
     if (page_context)
         TRY(add_page(schema, reterr));
-    if (!schema_rules_place_columns(schema))
-        return diag_set(reterr, STATUS_CONFIG, "%u columns%s make more than %d inputs",
-                        column_count, page_context ? " with their page" : "",
-                        (int)SCHEMA_RULES_MAX_WIDTH);
-    return STATUS_OK;
+    const struct schema_rules_place place = {.file = "the data"};
+    return schema_plan(&place, schema, reterr);
 }
 
 enum status schema_letor(uint32_t column_count, const uint32_t *privileged, size_t privileged_count,

@@ -15,8 +15,14 @@ enum { NAME_MAX_BYTES = 64 };
 const char *const schema_rules_scopes[] = {
     [ROW_USER] = "user", [ROW_CONTEXT] = "context", [ROW_ITEM] = "item", NULL};
 const char *const schema_rules_transforms[] = {
-    [SCHEMA_NONE] = "none", [SCHEMA_LOG1P] = "log1p", NULL};
-const char *const schema_rules_sources[] = {[SCHEMA_SENT] = "sent", [SCHEMA_PAGE] = "page", NULL};
+    [SCHEMA_NONE] = "none", [SCHEMA_LOG1P] = "log1p", [SCHEMA_STANDARDISE] = "standardise", NULL};
+const char *const schema_rules_sources[] = {[SCHEMA_SENT] = "sent",
+                                            [SCHEMA_PAGE] = "page",
+                                            [SCHEMA_LOO_MEAN] = "loo_mean",
+                                            [SCHEMA_SHARE] = "share",
+                                            [SCHEMA_PAGE_SIZE] = "page_size",
+                                            [SCHEMA_POSITION] = "position",
+                                            NULL};
 
 enum status schema_rules_fault(const struct schema_rules_place *place, struct diag *reterr,
                                const char *format, ...)
@@ -72,14 +78,6 @@ enum status schema_rules_choice(const struct schema_rules_place *place, const ch
     return code;
 }
 
-enum status schema_rules_kind(const struct schema_rules_place *place, const char *feature,
-                              struct span text, struct diag *reterr)
-{
-    static const char *const kinds[] = {"dense", NULL};
-    unsigned kind = 0;
-    return schema_rules_choice(place, feature, "kind", text, kinds, &kind, reterr);
-}
-
 enum status schema_rules_key(const struct schema_rules_place *place, const char *key,
                              const char *const *keys, struct diag *reterr)
 {
@@ -111,15 +109,6 @@ enum status schema_rules_name(const struct schema_rules_place *place, struct spa
                               name.size > 0 ? name.data : "", (int)NAME_MAX_BYTES);
 }
 
-enum status schema_rules_size(const struct schema_rules_place *place, const char *feature,
-                              int64_t size, struct diag *reterr)
-{
-    if (size >= 1 && size <= SCHEMA_RULES_MAX_WIDTH)
-        return STATUS_OK;
-    return schema_rules_fault(place, reterr, "feature \"%s\": size %" PRId64 " is not in 1..%d",
-                              feature, size, (int)SCHEMA_RULES_MAX_WIDTH);
-}
-
 enum status schema_rules_fallback(const struct schema_rules_place *place, const char *feature,
                                   double number, float *ret_value, struct diag *reterr)
 {
@@ -130,6 +119,17 @@ enum status schema_rules_fallback(const struct schema_rules_place *place, const 
     return STATUS_OK;
 }
 
+enum status schema_rules_finite(const struct schema_rules_place *place, const char *feature,
+                                const char *key, const float *values, size_t count,
+                                struct diag *reterr)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return schema_rules_fault(place, reterr, "feature \"%s\": %s %zu is not finite",
+                                      feature, key, i);
+    return STATUS_OK;
+}
+
 static MUST_USE enum status check_columns(const struct schema_rules_place *place,
                                           const struct schema_feature *feature, struct diag *reterr)
 {
@@ -137,6 +137,34 @@ static MUST_USE enum status check_columns(const struct schema_rules_place *place
         if (feature->columns[i] <= (i > 0 ? feature->columns[i - 1] : 0))
             return schema_rules_fault(
                 place, reterr, "feature \"%s\": columns are not ascending from 1", feature->name);
+    return STATUS_OK;
+}
+
+static MUST_USE enum status check_source(const struct schema_rules_place *place,
+                                         const struct schema_feature *feature, struct diag *reterr)
+{
+    const bool is_id = feature->kind == SCHEMA_ID;
+    if (feature->source == SCHEMA_SENT)
+        return STATUS_OK;
+    if (!feature->privileged || feature->scope != ROW_ITEM)
+        return schema_rules_fault(
+            place, reterr,
+            "feature \"%s\" is made from the page, so it must be privileged, of scope item",
+            feature->name);
+    if ((feature->source == SCHEMA_LOO_MEAN) != is_id && feature->source != SCHEMA_POSITION)
+        return schema_rules_fault(place, reterr, "feature \"%s\": source %s is of kind %s",
+                                  feature->name, schema_rules_sources[feature->source],
+                                  is_id ? "dense" : "id");
+    if (feature->source == SCHEMA_POSITION && is_id &&
+        (feature->table_of != NULL || feature->encode != ROW_IDENTITY))
+        return schema_rules_fault(
+            place, reterr, "feature \"%s\": a position is an id of encode identity", feature->name);
+    if (feature->quantiles > 0 || feature->transform == SCHEMA_STANDARDISE ||
+        (feature->size != 1 && feature->source != SCHEMA_PAGE))
+        return schema_rules_fault(place, reterr,
+                                  "feature \"%s\" is one number made from the page, without "
+                                  "quantiles or standardise",
+                                  feature->name);
     return STATUS_OK;
 }
 
@@ -153,40 +181,33 @@ enum status schema_rules_feature(const struct schema_rules_place *place,
         return schema_rules_fault(place, reterr,
                                   "feature \"%s\": a feature of scope user cannot be privileged",
                                   feature->name);
-    if (feature->source == SCHEMA_PAGE && !feature->privileged)
+    if (feature->quantiles > 0 && (feature->size != 1 || feature->transform != SCHEMA_NONE))
         return schema_rules_fault(place, reterr,
-                                  "feature \"%s\" is made from the page, so it must be privileged",
+                                  "feature \"%s\": quantiles are of one number, untransformed",
                                   feature->name);
+    TRY(check_source(place, feature, reterr));
     return check_columns(place, feature, reterr);
 }
 
 unsigned schema_rules_group(const struct schema_feature *feature)
 {
-    return feature->privileged ? 3 : (unsigned)feature->scope;
-}
-
-bool schema_rules_place_columns(struct schema *schema)
-{
-    size_t shared = 0, row = 0, privileged = 0;
-    for (size_t i = 0; i < schema->count; i++) {
-        struct schema_feature *feature = &schema->features[i];
-        size_t *width = schema_rules_group(feature) <= ROW_CONTEXT ? &shared : &row;
-        feature->offset = (uint32_t)*width;
-        *width += feature->size;
-        privileged += feature->privileged ? feature->size : 0;
-        if (shared + row > SCHEMA_RULES_MAX_WIDTH)
-            return false;
-    }
-    schema->shared_width = shared;
-    schema->row_width = row;
-    schema->privileged_width = privileged;
-    return true;
+    if (feature->privileged)
+        return 3;
+    return schema_is_din(feature) ? (unsigned)ROW_ITEM : (unsigned)feature->scope;
 }
 
 void schema_rules_drop(struct schema_feature *feature)
 {
     free(feature->name);
     free(feature->columns);
+    free(feature->edges);
+    free(feature->mean);
+    free(feature->scale);
+    free(feature->table_of);
+    free(feature->target_of);
+    free(feature->cross_of[0]);
+    free(feature->cross_of[1]);
+    free(feature->page_of);
     *feature = (struct schema_feature){0};
 }
 

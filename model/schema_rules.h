@@ -29,15 +29,13 @@ MUST_USE enum status schema_rules_choice(const struct schema_rules_place *place,
                                          const char *feature, const char *key, struct span text,
                                          const char *const *choices, unsigned *ret_index,
                                          struct diag *reterr);
-// A dense feature is the only kind there is; the others are refused by name.
-MUST_USE enum status schema_rules_kind(const struct schema_rules_place *place, const char *feature,
-                                       struct span text, struct diag *reterr);
 MUST_USE enum status schema_rules_name(const struct schema_rules_place *place, struct span name,
                                        struct diag *reterr);
 MUST_USE enum status schema_rules_key(const struct schema_rules_place *place, const char *key,
                                       const char *const *keys, struct diag *reterr);
-MUST_USE enum status schema_rules_size(const struct schema_rules_place *place, const char *feature,
-                                       int64_t size, struct diag *reterr);
+MUST_USE enum status schema_rules_finite(const struct schema_rules_place *place,
+                                         const char *feature, const char *key, const float *values,
+                                         size_t count, struct diag *reterr);
 // The default: a number as it is sent, brought into the raw form.
 MUST_USE enum status schema_rules_fallback(const struct schema_rules_place *place,
                                            const char *feature, double number, float *ret_value,
@@ -48,11 +46,8 @@ MUST_USE enum status schema_rules_feature(const struct schema_rules_place *place
                                           const struct schema_feature *feature,
                                           struct diag *reterr);
 
-// 0 user, 1 context, 2 item, 3 privileged: the order of columns.
+// 0 user, 1 context, 2 item and DIN, 3 privileged: the order of columns.
 unsigned schema_rules_group(const struct schema_feature *feature);
-// Sets offsets and widths of features that stand in the order of their groups. False if together
-// they are too wide.
-MUST_USE bool schema_rules_place_columns(struct schema *schema);
 // Appends the feature and takes it over, whatever comes of it. STATUS_NO_MEMORY.
 MUST_USE enum status schema_rules_add(struct schema *schema, struct schema_feature *feature,
                                       struct diag *reterr);

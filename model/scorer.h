@@ -11,7 +11,13 @@ struct scorer {
     struct checkpoint checkpoint;
     const struct kernels *kernels;
     struct net *net;
+    struct din **din; // (checkpoint.din_count)
 };
+
+// Makes the networks of a checkpoint that is set already, without a proof: what the trainer does at
+// the end of an epoch. scorer_unmake releases them and leaves the checkpoint.
+MUST_USE enum status scorer_make(struct scorer *scorer, struct diag *reterr);
+void scorer_unmake(struct scorer *scorer);
 
 // Loads the file, packs the weights and proves them: the golden rows must give the golden logits
 // bit for bit, with the scalar and the chosen kernels (warm-up and self-test in one).
@@ -22,14 +28,19 @@ MUST_USE enum status scorer_take(struct checkpoint *checkpoint, const struct ker
                                  struct scorer *ret_scorer, struct diag *reterr);
 void scorer_fini(struct scorer *scorer);
 
-// Raw blocks -> logit (n). `shared` may be NULL when shared_width is 0. Memory from the arena; the
-// caller rewinds. Split in two so that the server can time its stages.
+// Raw cells -> logit (n): one request, or one page. `shared` may be NULL when shared_cells is 0.
+// Memory from the arena; the caller rewinds. Split in two so that the server can time its stages.
 struct scorer_input {
-    float *shared; // (shared_width) featurised
-    float *rows;   // (n, row_width) featurised
+    const union row_cell *cells; // (shared_cells) as given
+    float *shared;               // (shared_width) columns
+    float *rows;                 // (n, row_width) columns; those of DIN are made by scorer_logits
 };
-MUST_USE enum status scorer_featurise(const struct scorer *scorer, const union row_cell *shared_raw,
-                                      const union row_cell *rows_raw, size_t n, struct arena *arena,
+MUST_USE enum status scorer_featurise(const struct scorer *scorer, const union row_cell *shared,
+                                      const union row_cell *rows, size_t n, struct arena *arena,
                                       struct scorer_input *ret_input);
+// What depends on the shared cells alone is computed once: the first layer's slice, and DIN's terms
+// of the behaviours.
 MUST_USE enum status scorer_logits(const struct scorer *scorer, const struct scorer_input *input,
                                    size_t n, struct arena *arena, float *logit);
+// Arena bytes that both need for n rows. False: no machine has them.
+MUST_USE bool scorer_bytes(const struct scorer *scorer, size_t n, size_t *ret_bytes);

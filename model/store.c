@@ -176,7 +176,7 @@ static MUST_USE enum status read_version(int root, const char *entry, const char
     int fd = -1;
     enum status code = beneath_open(root, entry, O_RDONLY | O_NONBLOCK, &fd, reterr);
     if (code == STATUS_OK) {
-        code = file_read_fd(fd, path, CHECKPOINT_MAX_BYTES, 0, ret_bytes, reterr);
+        code = file_read_fd(fd, path, checkpoint_max_bytes, 0, ret_bytes, reterr);
         close(fd);
     }
     return code;

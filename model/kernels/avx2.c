@@ -1,3 +1,4 @@
+#include "model/kernels/elementwise.h"
 #include "model/kernels/sets.h"
 
 #include <assert.h>
@@ -7,7 +8,7 @@
 #include <immintrin.h>
 
 // 6 rows x 2 vectors of sums, two vectors of weights, one value: of 16 registers one is left over.
-enum { LANES = 8, TILE_COLUMNS = 16, TILE_ROWS = 6 };
+enum { LANES = 8, TILE_ROWS = 6 };
 
 // max(0, x) and not max(x, 0): the second operand is the result where one is NaN, or both are zero.
 static inline __m256 relu_of(__m256 x)
@@ -19,14 +20,14 @@ static inline __m256 relu_of(__m256 x)
 // registers.
 static inline __attribute__((always_inline)) void tile(size_t rows, const float *x, size_t x_stride,
                                                        const float *panel, size_t in,
-                                                       const float *init, bool relu, float *y,
-                                                       size_t y_stride)
+                                                       const float *init, size_t init_stride,
+                                                       bool relu, float *y, size_t y_stride)
 {
     __m256 low[TILE_ROWS], high[TILE_ROWS];
 #pragma GCC unroll 6
     for (size_t i = 0; i < rows; i++) {
-        low[i] = _mm256_loadu_ps(init);
-        high[i] = _mm256_loadu_ps(init + LANES);
+        low[i] = _mm256_loadu_ps(init + i * init_stride);
+        high[i] = _mm256_loadu_ps(init + i * init_stride + LANES);
     }
     for (size_t k = 0; k < in; k++) {
         __m256 w_low = _mm256_load_ps(panel + k * KERNELS_PANEL);
@@ -46,43 +47,43 @@ static inline __attribute__((always_inline)) void tile(size_t rows, const float 
 }
 
 static void tile_of(size_t rows, const float *x, size_t x_stride, const float *panel, size_t in,
-                    const float *init, bool relu, float *y, size_t y_stride)
+                    const float *init, size_t init_stride, bool relu, float *y, size_t y_stride)
 {
     switch (rows) {
     case 1:
-        tile(1, x, x_stride, panel, in, init, relu, y, y_stride);
+        tile(1, x, x_stride, panel, in, init, init_stride, relu, y, y_stride);
         break;
     case 2:
-        tile(2, x, x_stride, panel, in, init, relu, y, y_stride);
+        tile(2, x, x_stride, panel, in, init, init_stride, relu, y, y_stride);
         break;
     case 3:
-        tile(3, x, x_stride, panel, in, init, relu, y, y_stride);
+        tile(3, x, x_stride, panel, in, init, init_stride, relu, y, y_stride);
         break;
     case 4:
-        tile(4, x, x_stride, panel, in, init, relu, y, y_stride);
+        tile(4, x, x_stride, panel, in, init, init_stride, relu, y, y_stride);
         break;
     case 5:
-        tile(5, x, x_stride, panel, in, init, relu, y, y_stride);
+        tile(5, x, x_stride, panel, in, init, init_stride, relu, y, y_stride);
         break;
     default:
         assert(rows == TILE_ROWS);
-        tile(6, x, x_stride, panel, in, init, relu, y, y_stride);
+        tile(6, x, x_stride, panel, in, init, init_stride, relu, y, y_stride);
         break;
     }
 }
 
 // As in avx512.c, by half panels.
 void avx2_dense(const float *x, size_t n, size_t x_stride, const struct kernels_panels *w,
-                const float *init, bool relu, float *y, size_t y_stride)
+                const float *init, size_t init_stride, bool relu, float *y, size_t y_stride)
 {
-    size_t columns = (w->out + KERNELS_PANEL - 1) / KERNELS_PANEL * KERNELS_PANEL;
     size_t tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
-    for (size_t first = 0; first < columns; first += TILE_COLUMNS) {
+    for (size_t first = 0; first < w->out; first += KERNELS_LINE) {
         size_t within = first % KERNELS_PANEL;
         const float *panel = w->data + (first - within) * w->in + within;
         for (size_t t = 0; t < tiles; t++) {
             size_t begin = t * n / tiles, end = (t + 1) * n / tiles;
-            tile_of(end - begin, x + begin * x_stride, x_stride, panel, w->in, init + first, relu,
+            tile_of(end - begin, x + begin * x_stride, x_stride, panel, w->in,
+                    init + begin * init_stride + first, init_stride, relu,
                     y + begin * y_stride + first, y_stride);
         }
     }
@@ -172,4 +173,61 @@ void avx2_log1p(const float *x, size_t n, float *y)
     __m256i rest = mask_of(n - i);
     _mm256_maskstore_ps(y + i, rest, log1p_of(_mm256_maskload_ps(x + i, rest)));
 }
+
+static inline __m256 exp_of(__m256 x)
+{
+    const __m256 round = _mm256_set1_ps(sets_round);
+    __m256 t = _mm256_fmadd_ps(x, _mm256_set1_ps(sets_log2_e), round), k = _mm256_sub_ps(t, round);
+    __m256 r = _mm256_fnmadd_ps(k, _mm256_set1_ps(sets_ln2_hi), x);
+    r = _mm256_fnmadd_ps(k, _mm256_set1_ps(sets_ln2_lo), r);
+    __m256 p = _mm256_set1_ps(sets_exp[0]);
+#pragma GCC unroll 8
+    for (size_t i = 1; i < SETS_EXP; i++)
+        p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(sets_exp[i]));
+    __m256i bits = _mm256_castps_si256(t);
+    bits = _mm256_add_epi32(bits, _mm256_set1_epi32((int)sets_exponent_bias));
+    bits = _mm256_slli_epi32(bits, sets_mantissa_width);
+    __m256 y = _mm256_mul_ps(p, _mm256_castsi256_ps(bits));
+    return _mm256_and_ps(_mm256_cmp_ps(x, _mm256_set1_ps(sets_exp_least), _CMP_NLT_UQ), y);
+}
+
+void avx2_exp(const float *x, size_t n, float *y)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        _mm256_storeu_ps(y + i, exp_of(_mm256_loadu_ps(x + i)));
+    __m256i rest = mask_of(n - i);
+    _mm256_maskstore_ps(y + i, rest, exp_of(_mm256_maskload_ps(x + i, rest)));
+}
+
+static inline __m256 sigmoid_of(__m256 x)
+{
+    const __m256 one = _mm256_set1_ps(1);
+    __m256 e = exp_of(_mm256_or_ps(x, _mm256_set1_ps(-0.0F)));
+    __m256 below = _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_LT_OQ);
+    return _mm256_div_ps(_mm256_blendv_ps(one, e, below), _mm256_add_ps(one, e));
+}
+
+void avx2_sigmoid(const float *x, size_t n, float *y)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        _mm256_storeu_ps(y + i, sigmoid_of(_mm256_loadu_ps(x + i)));
+    __m256i rest = mask_of(n - i);
+    _mm256_maskstore_ps(y + i, rest, sigmoid_of(_mm256_maskload_ps(x + i, rest)));
+}
+
+void avx2_pool(const float *a, const float *x, size_t n, size_t x_stride, size_t width, float *y)
+{
+    for (size_t k = 0; k < width; k += LANES) {
+        __m256i mask = mask_of(width - k < LANES ? width - k : LANES);
+        __m256 acc = _mm256_setzero_ps();
+        for (size_t i = 0; i < n; i++)
+            acc = _mm256_fmadd_ps(_mm256_broadcast_ss(a + i),
+                                  _mm256_maskload_ps(x + i * x_stride + k, mask), acc);
+        _mm256_maskstore_ps(y + k, mask, acc);
+    }
+}
+
+ELEMENTWISE(avx2)
 #endif

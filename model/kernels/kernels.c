@@ -6,8 +6,7 @@
 #include <string.h>
 
 static const struct kernels tables[] = {
-#define KERNELS_SET(set, runnable, dense_fn, narrow_fn, log1p_fn)                                  \
-    {.name = #set, .dense = dense_fn, .narrow = narrow_fn, .log1p = log1p_fn},
+#define KERNELS_SET(set, runnable, ...) {#set, __VA_ARGS__},
 #include "model/kernels/kernels.def"
 };
 
@@ -31,7 +30,7 @@ bool kernels_runnable(size_t index)
     __builtin_cpu_init();
 #endif
     const bool runnable[] = {
-#define KERNELS_SET(set, runnable, dense_fn, narrow_fn, log1p_fn) runnable,
+#define KERNELS_SET(set, runnable, ...) runnable,
 #include "model/kernels/kernels.def"
     };
     return runnable[index];
@@ -41,7 +40,7 @@ enum status kernels_choose(const char *name, const struct kernels **ret_kernels,
                            struct diag *reterr)
 {
     static const char others[] =
-#define KERNELS_SET(set, runnable, dense_fn, narrow_fn, log1p_fn) ", " #set
+#define KERNELS_SET(set, runnable, ...) ", " #set
 #include "model/kernels/kernels.def"
         ;
     bool any = strcmp(name, "auto") == 0;

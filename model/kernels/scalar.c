@@ -1,4 +1,5 @@
 // The truth: each operation as its definition reads. The other sets must give these bits.
+#include "model/kernels/elementwise.h"
 #include "model/kernels/sets.h"
 
 #include <assert.h>
@@ -11,17 +12,18 @@ static float relu_of(float x)
 }
 
 void scalar_dense(const float *x, size_t n, size_t x_stride, const struct kernels_panels *w,
-                  const float *init, bool relu, float *y, size_t y_stride)
+                  const float *init, size_t init_stride, bool relu, float *y, size_t y_stride)
 {
     for (size_t first = 0; first < w->out; first += KERNELS_PANEL) {
         const float *panel = w->data + first * w->in;
+        size_t columns = w->out - first > KERNELS_LINE ? KERNELS_PANEL : KERNELS_LINE;
         for (size_t i = 0; i < n; i++) {
             float acc[KERNELS_PANEL];
-            memcpy(acc, init + first, sizeof(acc));
+            memcpy(acc, init + i * init_stride + first, columns * sizeof(*acc));
             for (size_t k = 0; k < w->in; k++)
-                for (size_t c = 0; c < KERNELS_PANEL; c++)
+                for (size_t c = 0; c < columns; c++)
                     acc[c] = fmaf(x[i * x_stride + k], panel[k * KERNELS_PANEL + c], acc[c]);
-            for (size_t c = 0; c < KERNELS_PANEL; c++)
+            for (size_t c = 0; c < columns; c++)
                 y[i * y_stride + first + c] = relu ? relu_of(acc[c]) : acc[c];
         }
     }
@@ -76,3 +78,44 @@ void scalar_log1p(const float *x, size_t n, float *y)
     for (size_t i = 0; i < n; i++)
         y[i] = log1p_one(x[i]);
 }
+
+static float exp_one(float x)
+{
+    float t = fmaf(x, sets_log2_e, sets_round), k = t - sets_round;
+    float r = fmaf(k, -sets_ln2_lo, fmaf(k, -sets_ln2_hi, x));
+    float p = sets_exp[0];
+    for (size_t i = 1; i < SETS_EXP; i++)
+        p = fmaf(p, r, sets_exp[i]);
+    uint32_t bits;
+    memcpy(&bits, &t, sizeof(bits));
+    bits = (bits + sets_exponent_bias) << sets_mantissa_width;
+    float power;
+    memcpy(&power, &bits, sizeof(power));
+    return x < sets_exp_least ? 0 : p * power;
+}
+
+void scalar_exp(const float *x, size_t n, float *y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = exp_one(x[i]);
+}
+
+void scalar_sigmoid(const float *x, size_t n, float *y)
+{
+    for (size_t i = 0; i < n; i++) {
+        float e = exp_one(-fabsf(x[i]));
+        y[i] = (x[i] < 0 ? e : 1) / (1 + e);
+    }
+}
+
+void scalar_pool(const float *a, const float *x, size_t n, size_t x_stride, size_t width, float *y)
+{
+    for (size_t k = 0; k < width; k++) {
+        float acc = 0;
+        for (size_t i = 0; i < n; i++)
+            acc = fmaf(a[i], x[i * x_stride + k], acc);
+        y[k] = acc;
+    }
+}
+
+ELEMENTWISE(scalar)

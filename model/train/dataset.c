@@ -113,6 +113,19 @@ void dataset_close(struct dataset *dataset)
     *dataset = (struct dataset){0};
 }
 
+const union row_cell *dataset_shared(const struct dataset *dataset, size_t list)
+{
+    (void)list;
+    assert(dataset->shared_cells == 0);
+    return NULL;
+}
+
+const union row_cell *dataset_rows(const struct dataset *dataset, size_t list)
+{
+    const float *row = dataset->values + dataset->offset[list] * dataset->columns;
+    return (const union row_cell *)(const void *)row;
+}
+
 struct span dataset_qid(const struct dataset *dataset, size_t list)
 {
     assert(list < dataset->lists);

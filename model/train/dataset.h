@@ -1,25 +1,30 @@
-// A data set in memory: lists of documents with raw values, labels and grades.
+// A data set in memory: lists of documents with raw values, labels and grades; LETOR files, or
+// impressions, whose lists are pages.
 //
 // Values stand as in the binary cache, which is mapped, so a large set lives in the page cache and
-// is shared by processes. The raw form is proto/row.h's: clamped, float, not transformed. Column c
-// (from 0) is LETOR feature number c + 1. Privileged columns are in it too; the schema says which
-// are which.
+// is shared by processes. The raw form is proto/row.h's cells: clamped, not transformed. LETOR:
+// cell c (from 0) of a row is feature number c + 1, nothing is shared. Impressions: as the layout
+// of `schema` says. Privileged values are in it too; the schema says which are which.
 #pragma once
 
 #include "base/span.h"
 #include "base/status.h"
+#include "proto/row.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct dataset {
-    size_t lists, docs, columns;
-    const uint64_t *offset; // (lists + 1) first document of each list
-    const float *values;    // (docs, columns)
-    const float *grade;     // (docs); a click is grade > 0
-    const char *qid_text;   // all qids, one after another
-    const uint64_t *qid;    // (lists + 1) offsets into qid_text
+    size_t lists, docs, columns; // columns: cells of a row
+    size_t shared_cells;         // of a list; 0 for LETOR
+    const struct schema *schema; // of impressions: what the cells are; NULL for LETOR
+    const uint64_t *offset;      // (lists + 1) first document of each list
+    const float *values;         // (docs, columns)
+    const float *grade;          // (docs); a click is grade > 0
+    const uint32_t *group;       // (lists) user of GAUC, any numbers; NULL: every list its own
+    const char *qid_text;        // all qids, one after another
+    const uint64_t *qid;         // (lists + 1) offsets into qid_text
     uint64_t
         content_hash; // hash64 of the parsed content: same data, same number, whatever the file
     uint64_t skipped_lines;  // with --skip-bad
@@ -47,6 +52,9 @@ struct dataset_options {
 MUST_USE enum status dataset_open(const char *path, const struct dataset_options *options,
                                   struct dataset *ret_dataset, struct diag *reterr);
 void dataset_close(struct dataset *dataset);
+// The cells that a list shares (shared_cells), and the rows (documents, columns) of its documents.
+const union row_cell *dataset_shared(const struct dataset *dataset, size_t list);
+const union row_cell *dataset_rows(const struct dataset *dataset, size_t list);
 struct span dataset_qid(const struct dataset *dataset, size_t list);
 
 // Which lists go to validation when there is no file of its own: XXH3_64(qid, seed) mod 100 <

@@ -7,62 +7,85 @@
 #include <stdlib.h>
 #include <string.h>
 
-MUST_USE static enum status listrows_check(const struct dataset *dataset,
-                                           const struct schema_feature *feature,
-                                           struct diag *reterr)
+// Cells that follow one another on both sides become one run.
+static void listrows_add(struct listrows_runs *runs, uint32_t from, uint32_t to, uint32_t count)
 {
+    struct listrows_run *last = runs->count == 0 ? NULL : &runs->items[runs->count - 1];
+    if (last != NULL && last->from + last->count == from && last->to + last->count == to)
+        last->count += count;
+    else
+        runs->items[runs->count++] = (struct listrows_run){from, to, count};
+}
+
+static void listrows_copy(const struct listrows_runs *runs, const union row_cell *from,
+                          union row_cell *to)
+{
+    for (size_t r = 0; r < runs->count; r++)
+        memcpy(to + runs->items[r].to, from + runs->items[r].from,
+               runs->items[r].count * sizeof(*to));
+}
+
+MUST_USE static enum status
+listrows_letor(struct listrows *rows, const struct schema_feature *feature, struct diag *reterr)
+{
+    if (feature->source == SCHEMA_PAGE) {
+        rows->page = feature;
+        return STATUS_OK;
+    }
     if (feature->scope != ROW_ITEM)
         return diag_at_path(reterr, STATUS_INVALID, feature->name,
                             "LETOR data have features of items only");
     if (feature->columns == NULL)
         return diag_at_path(reterr, STATUS_INVALID, feature->name,
                             "the feature names no LETOR columns");
-    for (uint32_t i = 0; i < feature->size; i++)
-        if (feature->columns[i] < 1 || feature->columns[i] > dataset->columns)
+    for (uint32_t i = 0; i < feature->size; i++) {
+        if (feature->columns[i] < 1 || feature->columns[i] > rows->dataset->columns)
             return diag_at_path(reterr, STATUS_INVALID, feature->name,
                                 "column %u is not there: the data have columns 1 to %zu",
-                                feature->columns[i], dataset->columns);
+                                feature->columns[i], rows->dataset->columns);
+        listrows_add(&rows->rows, feature->columns[i] - 1, feature->offset + i, 1);
+    }
     return STATUS_OK;
 }
 
-// Columns that follow one another on both sides become one run.
-static void listrows_add_runs(struct listrows *rows, const struct schema_feature *feature)
+// A feature of impressions: the data set has cells of the same name.
+MUST_USE static enum status listrows_impression(struct listrows *rows,
+                                                const struct schema_feature *feature,
+                                                struct diag *reterr)
 {
-    for (uint32_t i = 0; i < feature->size; i++) {
-        uint32_t from = feature->columns[i] - 1, to = feature->offset + i;
-        struct listrows_run *last = rows->run_count == 0 ? NULL : &rows->runs[rows->run_count - 1];
-        if (last != NULL && last->from + last->count == from && last->to + last->count == to)
-            last->count++;
-        else
-            rows->runs[rows->run_count++] = (struct listrows_run){from, to, 1};
-    }
+    if (feature->source != SCHEMA_SENT)
+        return STATUS_OK;
+    const struct schema_feature *have = schema_find(rows->dataset->schema, feature->name);
+    if (have == NULL || have->kind != feature->kind || have->scope != feature->scope ||
+        schema_cells(have) != schema_cells(feature))
+        return diag_at_path(reterr, STATUS_INVALID, feature->name,
+                            have == NULL ? "the data do not have this feature"
+                                         : "the data have this feature in another form");
+    listrows_add(schema_in_shared_cells(feature) ? &rows->shared : &rows->rows, have->offset,
+                 feature->offset, schema_cells(feature));
+    return STATUS_OK;
 }
 
-MUST_USE static enum status listrows_compile(struct listrows *rows, const struct schema *schema,
-                                             struct diag *reterr)
+MUST_USE static enum status listrows_compile(struct listrows *rows, struct diag *reterr)
 {
-    rows->runs = calloc(schema->row_width + 1, sizeof(*rows->runs));
-    if (rows->runs == NULL)
+    const struct schema *schema = rows->schema;
+    rows->shared.items = calloc(schema->count + 1, sizeof(*rows->shared.items));
+    rows->rows.items = calloc(schema->row_cells + 1, sizeof(*rows->rows.items));
+    if (rows->shared.items == NULL || rows->rows.items == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    for (size_t i = 0; i < schema->count; i++) {
-        const struct schema_feature *feature = &schema->features[i];
-        if (feature->source == SCHEMA_PAGE) {
-            rows->page = feature;
-            continue;
-        }
-        TRY(listrows_check(rows->dataset, feature, reterr));
-        listrows_add_runs(rows, feature);
-    }
+    for (size_t i = 0; i < schema->count; i++)
+        TRY(rows->dataset->schema == NULL
+                ? listrows_letor(rows, &schema->features[i], reterr)
+                : listrows_impression(rows, &schema->features[i], reterr));
     return STATUS_OK;
 }
 
-MUST_USE static enum status listrows_prepare_page(struct listrows *rows,
-                                                  const struct schema *schema, struct diag *reterr)
+MUST_USE static enum status listrows_prepare_page(struct listrows *rows, struct diag *reterr)
 {
     size_t cells;
     if (rows->page == NULL)
         return STATUS_OK;
-    rows->page_of = schema_find(schema, "f");
+    rows->page_of = schema_find(rows->schema, "f");
     if (rows->page_of == NULL || rows->page_of->source != SCHEMA_SENT ||
         rows->page->size != pagectx_width(rows->page_of->size))
         return diag_at_path(reterr, STATUS_INVALID, rows->page->name,
@@ -80,15 +103,14 @@ enum status listrows_init(struct listrows *rows, const struct dataset *dataset,
                           const struct schema *schema, const struct kernels *kernels,
                           struct diag *reterr)
 {
-    *rows =
-        (struct listrows){.dataset = dataset, .kernels = kernels, .row_width = schema->row_width};
+    *rows = (struct listrows){.dataset = dataset, .schema = schema, .kernels = kernels};
     for (size_t list = 0; list < dataset->lists; list++) {
         size_t docs = listrows_docs(rows, list);
         rows->longest = docs > rows->longest ? docs : rows->longest;
     }
-    enum status code = listrows_compile(rows, schema, reterr);
+    enum status code = listrows_compile(rows, reterr);
     if (code == STATUS_OK)
-        code = listrows_prepare_page(rows, schema, reterr);
+        code = listrows_prepare_page(rows, reterr);
     if (code != STATUS_OK)
         listrows_fini(rows);
     return code;
@@ -96,7 +118,8 @@ enum status listrows_init(struct listrows *rows, const struct dataset *dataset,
 
 void listrows_fini(struct listrows *rows)
 {
-    free(rows->runs);
+    free(rows->shared.items);
+    free(rows->rows.items);
     free(rows->transformed);
     free(rows->scratch);
     *rows = (struct listrows){0};
@@ -108,32 +131,74 @@ size_t listrows_docs(const struct listrows *rows, size_t list)
     return (size_t)(rows->dataset->offset[list + 1] - rows->dataset->offset[list]);
 }
 
-// c (n, 2F + 1) into the page columns of raw, from g (n, F), the transformed `f` of the list.
-static void listrows_fill_page(struct listrows *rows, size_t n, float *raw)
+// c (n, 2F + 1) into the page cells of raw, from g (n, F), the transformed `f` of the list.
+static void listrows_fill_page(struct listrows *rows, size_t n, union row_cell *raw)
 {
-    size_t width = rows->page_of->size;
+    const size_t width = rows->page_of->size, row_cells = rows->schema->row_cells;
     for (size_t i = 0; i < n; i++) {
-        const float *f = raw + i * rows->row_width + rows->page_of->offset;
+        const float *f = &raw[i * row_cells + rows->page_of->offset].number;
         float *g = rows->transformed + i * width;
         if (rows->page_of->transform == SCHEMA_LOG1P)
             rows->kernels->log1p(f, width, g);
         else
             memcpy(g, f, width * sizeof(*g));
     }
-    pagectx_fill(rows->transformed, n, width, width, raw + rows->page->offset, rows->row_width,
+    pagectx_fill(rows->transformed, n, width, width, &raw[rows->page->offset].number, row_cells,
                  rows->scratch);
 }
 
-void listrows_fill(struct listrows *rows, size_t list, float *raw)
+// The share of the page's items, itself among them, that have the id of item i. An item without an
+// id has a share of 0.
+static float listrows_share(const union row_cell *ids, size_t stride, size_t n, size_t i)
 {
-    size_t n = listrows_docs(rows, list), columns = rows->dataset->columns;
-    const float *values = rows->dataset->values + rows->dataset->offset[list] * columns;
+    size_t same = 0;
+    for (size_t k = 0; k < n; k++)
+        same += ids[k * stride].id == ids[i * stride].id;
+    return ids[i * stride].id == 0 ? 0 : (float)((double)same / (double)n);
+}
+
+static union row_cell listrows_page_cell(const struct listrows *rows,
+                                         const struct schema_feature *feature,
+                                         const union row_cell *raw, size_t n, size_t i)
+{
+    const struct schema *schema = rows->schema;
+    union row_cell cell = {0};
+    if (feature->source == SCHEMA_SHARE)
+        cell.number =
+            listrows_share(raw + schema->features[feature->of].offset, schema->row_cells, n, i);
+    else if (feature->source == SCHEMA_PAGE_SIZE)
+        cell.number = (float)n;
+    else if (feature->kind == SCHEMA_DENSE)
+        cell.number = (float)i;
+    else // places beyond the table share its last row
+        cell.id = i < feature->buckets ? (uint32_t)i + 1 : feature->buckets;
+    return cell;
+}
+
+// Numbers and places that are made of the page of impressions.
+static void listrows_fill_made(const struct listrows *rows, size_t n, union row_cell *raw)
+{
+    const struct schema *schema = rows->schema;
+    for (size_t f = 0; f < schema->count; f++) {
+        const struct schema_feature *feature = &schema->features[f];
+        if (feature->source != SCHEMA_SHARE && feature->source != SCHEMA_PAGE_SIZE &&
+            feature->source != SCHEMA_POSITION)
+            continue;
+        for (size_t i = 0; i < n; i++)
+            raw[i * schema->row_cells + feature->offset] =
+                listrows_page_cell(rows, feature, raw, n, i);
+    }
+}
+
+void listrows_fill(struct listrows *rows, size_t list, union row_cell *shared, union row_cell *raw)
+{
+    const size_t n = listrows_docs(rows, list), columns = rows->dataset->columns;
+    const union row_cell *from = dataset_rows(rows->dataset, list);
+    if (rows->shared.count > 0)
+        listrows_copy(&rows->shared, dataset_shared(rows->dataset, list), shared);
     for (size_t i = 0; i < n; i++)
-        for (size_t r = 0; r < rows->run_count; r++) {
-            const struct listrows_run *run = &rows->runs[r];
-            memcpy(raw + i * rows->row_width + run->to, values + i * columns + run->from,
-                   run->count * sizeof(*raw));
-        }
+        listrows_copy(&rows->rows, from + i * columns, raw + i * rows->schema->row_cells);
     if (rows->page != NULL)
         listrows_fill_page(rows, n, raw);
+    listrows_fill_made(rows, n, raw);
 }

@@ -2,13 +2,10 @@
 
 #include "base/num.h"
 #include "base/rng.h"
-#include "model/featurise.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MINIBATCH_ALIGN = 64 };
 
 static size_t minibatch_docs_of(const struct dataset *dataset, size_t list)
 {
@@ -81,16 +78,18 @@ size_t minibatch_plan_max_lists(const struct minibatch_plan *plan)
 
 MUST_USE static enum status minibatch_allocate(struct minibatch *batch, struct diag *reterr)
 {
-    size_t cells, bytes;
-    if (!num_mul(batch->max_rows, batch->rows.row_width, &cells) ||
-        !num_mul(cells, sizeof(float), &bytes) || bytes > SIZE_MAX / 2)
+    size_t cells, shared;
+    if (!num_mul(batch->max_rows, batch->schema->row_cells, &cells) ||
+        !num_mul(batch->max_lists, batch->schema->shared_cells, &shared))
         return diag_set(reterr, STATUS_TOO_LARGE, "a minibatch of %zu documents is too large",
                         batch->max_rows);
-    batch->x = aligned_alloc(MINIBATCH_ALIGN, num_round_up(bytes + 1, MINIBATCH_ALIGN));
+    batch->shared = calloc(shared + 1, sizeof(*batch->shared));
+    batch->cells = calloc(cells + 1, sizeof(*batch->cells));
     batch->label = calloc(batch->max_rows + 1, sizeof(*batch->label));
     batch->offset = calloc(batch->max_lists + 1, sizeof(*batch->offset));
     batch->doc = calloc(batch->max_rows + 1, sizeof(*batch->doc));
-    if (batch->x == NULL || batch->label == NULL || batch->offset == NULL || batch->doc == NULL)
+    if (batch->shared == NULL || batch->cells == NULL || batch->label == NULL ||
+        batch->offset == NULL || batch->doc == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for a minibatch of %zu documents",
                         batch->max_rows);
     return STATUS_OK;
@@ -113,7 +112,8 @@ enum status minibatch_init(struct minibatch *batch, const struct minibatch_plan 
 void minibatch_fini(struct minibatch *batch)
 {
     listrows_fini(&batch->rows);
-    free(batch->x);
+    free(batch->shared);
+    free(batch->cells);
     free(batch->label);
     free(batch->offset);
     free(batch->doc);
@@ -123,12 +123,14 @@ void minibatch_fini(struct minibatch *batch)
 void minibatch_fill(struct minibatch *batch, const struct minibatch_lists *lists)
 {
     const struct dataset *dataset = batch->rows.dataset;
+    const struct schema *schema = batch->schema;
     assert(lists->docs <= batch->max_rows && lists->count <= batch->max_lists);
     size_t row = 0;
     for (size_t q = 0; q < lists->count; q++) {
         uint64_t first = dataset->offset[lists->lists[q]];
         size_t docs = listrows_docs(&batch->rows, lists->lists[q]);
-        listrows_fill(&batch->rows, lists->lists[q], batch->x + row * batch->rows.row_width);
+        listrows_fill(&batch->rows, lists->lists[q], batch->shared + q * schema->shared_cells,
+                      batch->cells + row * schema->row_cells);
         batch->offset[q] = row;
         for (size_t i = 0; i < docs; i++) {
             batch->doc[row + i] = first + i;
@@ -140,5 +142,4 @@ void minibatch_fill(struct minibatch *batch, const struct minibatch_lists *lists
     batch->offset[lists->count] = row;
     batch->lists = lists->count;
     batch->docs = row;
-    featurise_rows(batch->schema, batch->rows.kernels, batch->x, row, batch->x);
 }

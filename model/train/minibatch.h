@@ -46,13 +46,14 @@ struct minibatch {
     const struct schema *schema; // borrowed
     size_t max_rows, max_lists;
     size_t docs, lists;
-    float *x;         // (docs, row_width) network input
-    float *label;     // (docs) 1: click, 0: none
-    uint64_t *offset; // (lists + 1) first row of each list
-    uint64_t *doc;    // (docs) document of the data set behind each row
+    union row_cell *shared; // (lists, shared_cells)
+    union row_cell *cells;  // (docs, row_cells)
+    float *label;           // (docs) 1: click, 0: none
+    uint64_t *offset;       // (lists + 1) first row of each list
+    uint64_t *doc;          // (docs) document of the data set behind each row
 };
 
-// x is 64-byte aligned. Errors of listrows_init, STATUS_NO_MEMORY.
+// Errors of listrows_init, STATUS_NO_MEMORY.
 MUST_USE enum status minibatch_init(struct minibatch *batch, const struct minibatch_plan *plan,
                                     const struct schema *schema, const struct kernels *kernels,
                                     struct diag *reterr);

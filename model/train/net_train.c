@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "model/net.h"
 #include "model/train/net_stage.h"
+#include "model/train/net_train_check.h"
 
 #include <assert.h>
 #include <math.h>
@@ -16,7 +17,6 @@ enum {
     MAX_STAGES = NET_TRAIN_MAX_HIDDEN + 1,
     MAX_BLOCKS = 16 + 8 * MAX_STAGES,
     BLOCK_ALIGN = 64,
-    MAX_WIDTH = 1 << 20,
     ADD_PIECES = 64, // of the parameters, when the shards' gradients are added
 };
 
@@ -179,33 +179,10 @@ static void take_shared(struct net_train *net)
     net->fold_shift = take(net, 1, widest, sizeof *net->fold_shift);
 }
 
-static enum status check_config(const struct net_train_config *config, struct diag *reterr)
-{
-    if (config->input == 0 || config->input > MAX_WIDTH)
-        return diag_set(reterr, STATUS_CONFIG, "%zu inputs: 1 to %d", config->input, MAX_WIDTH);
-    if (config->max_rows < 2 || config->max_rows > UINT32_MAX)
-        return diag_set(reterr, STATUS_CONFIG, "%zu rows of a minibatch: 2 to 2^32 - 1",
-                        config->max_rows);
-    if (config->hidden_count > NET_TRAIN_MAX_HIDDEN)
-        return diag_set(reterr, STATUS_CONFIG, "%zu hidden layers: at most %d",
-                        config->hidden_count, NET_TRAIN_MAX_HIDDEN);
-    for (size_t k = 0; k < config->hidden_count; k++)
-        if (config->hidden[k] == 0 || config->hidden[k] > MAX_WIDTH)
-            return diag_set(reterr, STATUS_CONFIG, "hidden layer %zu has %zu units: 1 to %d", k,
-                            config->hidden[k], MAX_WIDTH);
-    if (!(config->dropout >= 0 && config->dropout < 1))
-        return diag_set(reterr, STATUS_CONFIG, "dropout %g: at least 0, less than 1",
-                        config->dropout);
-    if (config->shards == 0 || config->shards > config->max_rows)
-        return diag_set(reterr, STATUS_CONFIG, "%zu shards: at least 1, at most a row each",
-                        config->shards);
-    return STATUS_OK;
-}
-
 enum status net_train_new(const struct net_train_config *config, struct team *team,
                           struct net_train **ret_net, struct diag *reterr)
 {
-    TRY(check_config(config, reterr));
+    TRY(net_train_check(config, reterr));
     struct net_train *net = calloc(1, sizeof *net);
     if (!net)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the network");
@@ -428,13 +405,24 @@ static void backward_job(void *context, size_t shard)
     layer_linear_backward_weight(&stage->linear, g + begin * out, stage->x + begin * in, rows,
                                  grads + stage->slots.weight,
                                  stage->linear.bias ? shard_sums(net, shard, SUM_BIAS) : NULL);
-    if (k == 0)
+    if (k == 0 && !net->config.grad_input)
         return;
     double *sum_g = shard_sums(net, shard, SUM_FIRST), *sum_gx = shard_sums(net, shard, SUM_SECOND);
     memset(sum_g, 0, in * sizeof *sum_g);
     memset(sum_gx, 0, in * sizeof *sum_gx);
-    net_stage_backward(stage, begin, begin + rows, net->config.dropout, g, net->flow[(k - 1) % 2],
+    net_stage_backward(stage, begin, begin + rows, net->config.dropout, g, net->flow[(k + 1) % 2],
                        sum_g, sum_gx);
+}
+
+// What stands behind the input's BN becomes the gradient of the input.
+static void input_job(void *context, size_t shard)
+{
+    struct net_train *net = context;
+    const struct net_stage *stage = &net->stages[0];
+    size_t begin = shard_row(net, shard), rows = shard_row(net, shard + 1) - begin;
+    layer_bn_backward_input(&stage->bn, net->flow[1] + begin * stage->linear.in,
+                            stage->before + begin * stage->linear.in, rows, net->mean_g,
+                            net->mean_gx);
 }
 
 CLONES static void add_job(void *context, size_t piece)
@@ -457,16 +445,27 @@ void net_train_backward(struct net_train *net, const float *grad_logit)
         const struct net_stage *stage = &net->stages[net->at];
         for (size_t j = 0; stage->linear.bias && j < stage->linear.out; j++)
             net->grads[stage->slots.bias + j] = (float)add_shards(net, SUM_BIAS, j);
-        for (size_t j = 0; net->at > 0 && j < stage->bn.units; j++) {
+        if (net->at == 0 && !net->config.grad_input)
+            break;
+        for (size_t j = 0; j < stage->bn.units; j++) {
             double sum_g = add_shards(net, SUM_FIRST, j), sum_gx = add_shards(net, SUM_SECOND, j);
-            net->grads[stage->slots.beta + j] = (float)sum_g;
-            net->grads[stage->slots.gamma + j] = (float)sum_gx;
+            if (stage->bn.gamma) {
+                net->grads[stage->slots.beta + j] = (float)sum_g;
+                net->grads[stage->slots.gamma + j] = (float)sum_gx;
+            }
             net->mean_g[j] = (float)(sum_g / (double)net->rows);
             net->mean_gx[j] = (float)(sum_gx / (double)net->rows);
         }
     }
+    if (net->config.grad_input && net->stages[0].bn.units > 0)
+        team_run(net->team, net->config.shards, input_job, net);
     // Vectors are whole already and zero in the shards' blocks, which hold matrices only.
     team_run(net->team, ADD_PIECES, add_job, net);
+}
+
+const float *net_train_grad_input(const struct net_train *net)
+{
+    return net->flow[1];
 }
 
 // ---- the serving form ----

@@ -29,6 +29,7 @@ struct net_train_config {
         hidden_bn;  // both true in production; false for the golden files and the shallow tower
     double dropout; // 0..1, between hidden layers
     bool dropout_input;
+    bool grad_input;   // the backward pass goes on to x
     bool dropout_last; // before the last linear layer too: the shallow tower of PriDropOut
     size_t shards;
     size_t max_rows; // of a minibatch
@@ -62,6 +63,10 @@ void net_train_evaluate(struct net_train *net, const float *x, size_t n, float *
 // From d loss / d logit of the last training forward to the gradients of all parameters
 // (overwritten).
 void net_train_backward(struct net_train *net, const float *grad_logit);
+
+// d loss / d x (n, input) of the last backward pass, with config.grad_input; valid until the next
+// forward.
+const float *net_train_grad_input(const struct net_train *net);
 
 // The same function of x in evaluation mode as plain linear layers: layer k has in/out as returned;
 // weight (out, in) and bias (out) are written to memory of the net (valid until the next fold).

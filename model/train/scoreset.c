@@ -52,29 +52,33 @@ void scoreset_fini(struct scoreset *set)
 struct scoreset_part {
     struct listrows rows;
     struct arena arena;
-    float *raw;        // (max_rows, row_width)
-    size_t begin, end; // places in set->list
+    union row_cell *shared; // (shared_cells) of the list
+    union row_cell *raw;    // (max_rows, row_cells)
+    size_t begin, end;      // places in set->list
     enum status code;
 };
 
 struct scoreset_job {
     struct scoreset *set;
     const struct scorer *scorer;
-    size_t max_rows;
+    size_t rows;     // lists are scored together until there are so many
+    size_t max_rows; // so there may be at once
     struct scoreset_part part[SCORESET_PARTS];
 };
 
 MUST_USE static enum status scoreset_part_init(struct scoreset_job *job, struct scoreset_part *part,
                                                struct diag *reterr)
 {
-    size_t width = job->scorer->checkpoint.schema.row_width, floats, bytes;
+    const struct schema *schema = &job->scorer->checkpoint.schema;
+    size_t cells, bytes;
     TRY(listrows_init(&part->rows, job->set->dataset, &job->scorer->checkpoint.schema,
                       job->scorer->kernels, reterr));
-    if (!num_mul(job->max_rows, width, &floats) || !num_mul(floats, sizeof(float), &bytes) ||
-        !num_add(bytes, net_scratch_bytes(job->scorer->net) + (1 << 16), &bytes))
+    if (!num_mul(job->max_rows, schema->row_cells, &cells) ||
+        !scorer_bytes(job->scorer, job->max_rows, &bytes))
         return diag_set(reterr, STATUS_TOO_LARGE, "the longest list is too long");
-    part->raw = calloc(floats, sizeof(float));
-    if (part->raw == NULL || arena_init(&part->arena, bytes) != STATUS_OK)
+    part->raw = calloc(cells + 1, sizeof(*part->raw));
+    part->shared = calloc(schema->shared_cells + 1, sizeof(*part->shared));
+    if (part->raw == NULL || part->shared == NULL || arena_init(&part->arena, bytes) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     return STATUS_OK;
 }
@@ -83,6 +87,7 @@ static void scoreset_part_fini(struct scoreset_part *part)
 {
     listrows_fini(&part->rows);
     free(part->raw);
+    free(part->shared);
     if (part->arena.capacity > 0)
         arena_fini(&part->arena);
 }
@@ -93,7 +98,7 @@ MUST_USE static enum status scoreset_rows(const struct scoreset_job *job,
 {
     struct scorer_input input;
     arena_reset(&part->arena);
-    TRY(scorer_featurise(job->scorer, NULL, part->raw, n, &part->arena, &input));
+    TRY(scorer_featurise(job->scorer, part->shared, part->raw, n, &part->arena, &input));
     return scorer_logits(job->scorer, &input, n, &part->arena, logit);
 }
 
@@ -102,15 +107,24 @@ static void scoreset_run(void *context, size_t shard)
     struct scoreset_job *job = context;
     struct scoreset_part *part = &job->part[shard];
     const struct scoreset *set = job->set;
-    size_t width = job->scorer->checkpoint.schema.row_width, n = 0;
+    size_t cells = job->scorer->checkpoint.schema.row_cells, n = 0;
     for (size_t i = part->begin; i < part->end && part->code == STATUS_OK; i++) {
-        listrows_fill(&part->rows, set->list[i], part->raw + n * width);
+        listrows_fill(&part->rows, set->list[i], part->shared, part->raw + n * cells);
         n += (size_t)(set->offset[i + 1] - set->offset[i]);
-        if (n < SCORESET_ROWS && i + 1 < part->end)
+        if (n < job->rows && i + 1 < part->end)
             continue;
         part->code = scoreset_rows(job, part, n, set->logit + set->offset[i + 1] - n);
         n = 0;
     }
+}
+
+// Lists are scored together only where a row's score depends on nothing but itself.
+static size_t scoreset_rows_together(const struct schema *schema)
+{
+    bool alone = schema->shared_cells == 0;
+    for (size_t i = 0; i < schema->count; i++)
+        alone = alone && schema->features[i].source != SCHEMA_LOO_MEAN;
+    return alone ? SCORESET_ROWS : 1;
 }
 
 // Cuts the lists where the documents are as even as whole lists allow.
@@ -140,7 +154,8 @@ enum status scoreset_score(struct scoreset *set, const struct scorer *scorer, st
         size_t n = (size_t)(set->offset[i + 1] - set->offset[i]);
         longest = n > longest ? n : longest;
     }
-    job->max_rows = SCORESET_ROWS - 1 + longest;
+    job->rows = scoreset_rows_together(&scorer->checkpoint.schema);
+    job->max_rows = job->rows - 1 + longest;
     scoreset_cut(job);
     enum status code = STATUS_OK;
     for (size_t i = 0; i < SCORESET_PARTS && code == STATUS_OK; i++)

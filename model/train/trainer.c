@@ -161,7 +161,7 @@ MUST_USE static enum status trainer_add_tower(struct trainer *trainer, const cha
     TRY(tower_init(tower, name, net, output_bias, first, trainer->batch.schema->row_width,
                    task->team, reterr));
     size_t floats = net_train_params(tower->net)->floats;
-    if (floats > (CHECKPOINT_MAX_BYTES - TRAINER_MARGIN_BYTES) / sizeof(float))
+    if (floats > (checkpoint_max_bytes - TRAINER_MARGIN_BYTES) / sizeof(float))
         return diag_at_path(reterr, STATUS_CONFIG, "network.hidden",
                             "makes %zu parameters: more than a model file may hold", floats);
     return STATUS_OK;

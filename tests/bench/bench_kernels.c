@@ -9,6 +9,7 @@
 #include "model/kernels/kernels.h"
 #include "model/net.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #if defined(__x86_64__)
@@ -26,6 +27,8 @@ struct bench {
     float *weights[LAYERS], *biases[LAYERS]; // biases padded to 32
     float *x;                                // (ROWS, STRIDE)
     float *y[2];                             // (ROWS, STRIDE)
+    float *negative;                         // (ROWS, STRIDE) below 0, as in a softmax
+    float *positive;                         // (80) in 0..1
 };
 
 // Independent chains, enough of them to hide the latency of each: the most that one core can do.
@@ -104,6 +107,12 @@ static struct bench bench_new(void)
     bench.x = floats_new(ROWS * STRIDE, &rng, 1);
     for (size_t i = 0; i < 2; i++)
         bench.y[i] = floats_new(ROWS * STRIDE, &rng, 0);
+    bench.negative = floats_new(ROWS * STRIDE, &rng, 3);
+    bench.positive = floats_new(80, &rng, 0.1);
+    for (size_t i = 0; i < ROWS * STRIDE; i++)
+        bench.negative[i] = -fabsf(bench.negative[i]);
+    for (size_t i = 0; i < 80; i++)
+        bench.positive[i] = 0.5F + 0.1F * (float)(i % 5);
     return bench;
 }
 
@@ -116,6 +125,8 @@ static void bench_free(struct bench *bench)
     free(bench->x);
     free(bench->y[0]);
     free(bench->y[1]);
+    free(bench->negative);
+    free(bench->positive);
 }
 
 struct work {
@@ -144,7 +155,7 @@ static double fastest(const struct work *work)
 
 static void run_dense(const struct work *work)
 {
-    work->kernels->dense(work->bench->x, work->n, STRIDE, work->panels, work->bench->biases[1],
+    work->kernels->dense(work->bench->x, work->n, STRIDE, work->panels, work->bench->biases[1], 0,
                          true, work->bench->y[0], 512 + 16);
 }
 
@@ -159,9 +170,51 @@ static void run_log1p(const struct work *work)
     work->kernels->log1p(work->bench->x, work->n * 136, work->bench->y[0]);
 }
 
-// Floating-point operations of one row, for log1p values.
+static void run_exp(const struct work *work)
+{
+    work->kernels->exp(work->bench->negative, work->n * 136, work->bench->y[0]);
+}
+
+static void run_sigmoid(const struct work *work)
+{
+    work->kernels->sigmoid(work->bench->x, work->n * 136, work->bench->y[0]);
+}
+
+static void run_prelu(const struct work *work)
+{
+    work->kernels->prelu(work->bench->y[1], work->n, STRIDE, 80, work->bench->positive);
+}
+
+static void run_dice(const struct work *work)
+{
+    const float *positive = work->bench->positive;
+    const struct kernels_dice dice = {positive, positive, work->bench->biases[1], positive};
+    work->kernels->dice(work->bench->y[1], work->n, STRIDE, 80, &dice);
+}
+
+static void run_add_row(const struct work *work)
+{
+    work->kernels->add_row(work->bench->x, work->n, STRIDE, work->bench->biases[1], 80,
+                           work->bench->y[0], 80);
+}
+
+static void run_mul_row(const struct work *work)
+{
+    work->kernels->mul_row(work->bench->x, work->n, STRIDE, work->bench->biases[1], 80,
+                           work->bench->y[0], 80);
+}
+
+static void run_pool(const struct work *work)
+{
+    work->kernels->pool(work->bench->biases[1], work->bench->x, work->n, STRIDE, 80,
+                        work->bench->y[0]);
+}
+
+// Floating-point operations of one row; for functions and what goes element by element, values.
 static const double dense_per_row = 2.0 * 1024 * 512, narrow_per_row = 2.0 * 256,
-                    log1p_per_row = 136;
+                    log1p_per_row = 136, exp_per_row = 136, sigmoid_per_row = 136,
+                    prelu_per_row = 80, dice_per_row = 80, add_row_per_row = 80,
+                    mul_row_per_row = 80, pool_per_row = 2.0 * 80;
 
 // A new operation must bring its bench to compile here.
 static const struct operation {
@@ -177,7 +230,7 @@ static void bench_operations(const struct bench *bench, double peak)
 {
     // The second layer, 1024 -> 512; what the numbers are does not matter to the time.
     const struct kernels_panels panels = {bench->weights[1], 1024, 512};
-    printf("10^9 operations (log1p: values) a second\n%-8s %-8s", "op", "set");
+    printf("10^9 operations (log1p to mul_row: values) a second\n%-8s %-8s", "op", "set");
     for (size_t r = 0; r < ROW_COUNTS; r++)
         printf(" %8zu rows", row_counts[r]);
     printf("\n");

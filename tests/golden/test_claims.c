@@ -20,15 +20,11 @@ struct claim {
 };
 
 static const struct claim claims[] = {
-    {"losses.json", "test_losses.c", NULL},
-    {"metrics.json", "test_metrics.c", NULL},
-    {"auction.json", "test_auction.c", NULL},
-    {"network.json", "test_network.c", NULL},
-    {"context.json", "test_context.c", NULL},
-    {"train.json", "test_train.c", NULL},
-    {"optimum.json", "test_optimum.c", NULL},
-    {"calibrate.json", "test_calibrate.c", NULL},
-    {"din.json", NULL, "embeddings and DIN: with the issue that adds id features"},
+    {"losses.json", "test_losses.c", NULL},   {"metrics.json", "test_metrics.c", NULL},
+    {"auction.json", "test_auction.c", NULL}, {"network.json", "test_network.c", NULL},
+    {"context.json", "test_context.c", NULL}, {"train.json", "test_train.c", NULL},
+    {"optimum.json", "test_optimum.c", NULL}, {"calibrate.json", "test_calibrate.c", NULL},
+    {"din.json", "test_din.c", NULL},
 };
 enum { CLAIMS = sizeof(claims) / sizeof(claims[0]) };
 

@@ -16,13 +16,13 @@ enum { MAX_ROWS = 29, MAX_OUT = 65, UNTOUCHED = -12345 }; // two tiles + 1 of th
 
 struct problem {
     size_t n, in, out;
-    size_t x_stride, y_stride, padded;
+    size_t x_stride, y_stride, init_stride, padded;
     float *x, *w, *init, *panels, *want, *got;
 };
 
-static size_t round_up(size_t value)
+static size_t round_up(size_t value, size_t multiple)
 {
-    return (value + KERNELS_PANEL - 1) / KERNELS_PANEL * KERNELS_PANEL;
+    return (value + multiple - 1) / multiple * multiple;
 }
 
 static float *filled(size_t n, uint64_t seed, enum floats_kind kind)
@@ -35,25 +35,27 @@ static float *filled(size_t n, uint64_t seed, enum floats_kind kind)
 // The layout of the header, written from its formula.
 static float *packed(const float *w, size_t in, size_t out)
 {
-    size_t floats = round_up(out) * in;
+    size_t columns = round_up(out, 32), floats = columns * in;
     float *panels = aligned_alloc(64, (floats + 16) * sizeof(float));
     assert_non_null(panels);
-    for (size_t column = 0; column < round_up(out); column++)
+    for (size_t column = 0; column < columns; column++)
         for (size_t k = 0; k < in; k++)
             panels[(column / 32 * in + k) * 32 + column % 32] =
                 column < out ? w[column * in + k] : 0;
     return panels;
 }
 
+// Every other problem has one init for all rows.
 static struct problem problem_make(size_t n, size_t in, size_t out, enum floats_kind kind)
 {
-    struct problem p = {.n = n, .in = in, .out = out, .padded = round_up(out)};
+    struct problem p = {.n = n, .in = in, .out = out, .padded = round_up(out, 16)};
+    p.init_stride = (n + in + out) % 2 == 0 ? 0 : p.padded + in % 3;
     p.x_stride = in + n % 3;
     p.y_stride = p.padded + n % 5;
     uint64_t seed = n * 10000 + in * 100 + out;
     p.x = filled(n * p.x_stride, seed, kind);
     p.w = filled(in * out, seed + 1000000, kind);
-    p.init = filled(p.padded, seed + 2000000, kind);
+    p.init = filled(p.padded + n * p.init_stride, seed + 2000000, kind);
     p.panels = packed(p.w, in, out);
     p.want = floats_odd(n * p.y_stride);
     p.got = floats_odd(n * p.y_stride);
@@ -78,7 +80,7 @@ static void problem_solve(struct problem *p, bool relu)
             if (j >= p->padded)
                 continue;
             const float *w = j < p->out ? p->w + j * p->in : zeros;
-            *y = floats_chain(p->x + i * p->x_stride, w, p->in, p->init[j]);
+            *y = floats_chain(p->x + i * p->x_stride, w, p->in, p->init[i * p->init_stride + j]);
             if (relu && *y < 0)
                 *y = 0;
         }
@@ -90,7 +92,7 @@ static void problem_check(struct problem *p, const struct kernels *set, bool rel
     for (size_t i = 0; i < floats; i++)
         p->got[i] = UNTOUCHED;
     const struct kernels_panels w = {.data = p->panels, .in = p->in, .out = p->out};
-    set->dense(p->x, p->n, p->x_stride, &w, p->init, relu, p->got, p->y_stride);
+    set->dense(p->x, p->n, p->x_stride, &w, p->init, p->init_stride, relu, p->got, p->y_stride);
     size_t at = floats_differ(p->want, p->got, floats);
     if (at < floats)
         fail_msg("%s: n %zu in %zu out %zu relu %d: row %zu column %zu is %a, not %a", set->name,
@@ -98,13 +100,28 @@ static void problem_check(struct problem *p, const struct kernels *set, bool rel
                  (double)p->want[at]);
 }
 
+// The sums may start where they end.
+static void problem_check_in_place(struct problem *p, const struct kernels *set, bool relu)
+{
+    size_t floats = p->n * p->y_stride;
+    for (size_t i = 0; i < floats; i++) {
+        size_t row = i / p->y_stride, column = i % p->y_stride;
+        p->got[i] = column < p->padded ? p->init[row * p->init_stride + column] : UNTOUCHED;
+    }
+    const struct kernels_panels w = {.data = p->panels, .in = p->in, .out = p->out};
+    set->dense(p->x, p->n, p->x_stride, &w, p->got, p->y_stride, relu, p->got, p->y_stride);
+    assert_int_equal(floats_differ(p->want, p->got, floats), floats);
+}
+
 static void run_case(size_t n, size_t in, size_t out, enum floats_kind kind, bool relu)
 {
     struct problem p = problem_make(n, in, out, kind);
     problem_solve(&p, relu);
     for (size_t s = 0; s < kernels_count(); s++)
-        if (kernels_runnable(s))
+        if (kernels_runnable(s)) {
             problem_check(&p, kernels_at(s), relu);
+            problem_check_in_place(&p, kernels_at(s), relu);
+        }
     problem_free(&p);
 }
 
@@ -112,7 +129,7 @@ static void test_every_height_and_width(void **state)
 {
     (void)state;
     for (size_t n = 0; n <= MAX_ROWS; n++)
-        for (size_t out = KERNELS_NARROW; out <= MAX_OUT; out++)
+        for (size_t out = 1; out <= MAX_OUT; out++)
             run_case(n, (n + out) % 7, out, FLOATS_TAME, (n + out) % 2 != 0);
 }
 
@@ -147,7 +164,7 @@ static void assert_chain(const float *x, size_t in, float weight, float init, bo
     for (size_t s = 0; s < kernels_count(); s++) {
         if (!kernels_runnable(s))
             continue;
-        kernels_at(s)->dense(x, 1, in, &panel, inits, relu, y, KERNELS_PANEL);
+        kernels_at(s)->dense(x, 1, in, &panel, inits, 0, relu, y, KERNELS_PANEL);
         for (size_t j = 0; j < KERNELS_NARROW; j++)
             assert_true(floats_same(y[j], want));
     }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Thread_local struct {
+// Volatile: optimisation across files takes it that realloc changes nothing of ours.
+static _Thread_local volatile struct {
     bool armed, failed;
     unsigned long left;
     enum failmalloc_mode mode;

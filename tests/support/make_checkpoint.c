@@ -220,7 +220,7 @@ static MUST_USE enum status make_hostile(const char *path, const struct make_che
     free(features);
     TRY(code);
     struct file_bytes bytes = {0};
-    TRY(file_read(path, CHECKPOINT_MAX_BYTES, 0, &bytes, reterr));
+    TRY(file_read(path, checkpoint_max_bytes, 0, &bytes, reterr));
     call_it_student(bytes.data, bytes.size);
     if (hide)
         hide_feature(bytes.data, bytes.size);
