@@ -47,7 +47,8 @@ const char *json_fault_escape(struct span foreign, size_t limit, char *text, siz
     return text;
 }
 
-const char *json_fault_path(const struct json_path *path, char *text, size_t size)
+static const char *json_fault_steps(const struct json_path *path, bool indices, char *text,
+                                    size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
@@ -55,7 +56,9 @@ const char *json_fault_path(const struct json_path *path, char *text, size_t siz
         const struct json_step *step = &path->steps[i];
         char part[JSON_FAULT_TEXT];
         int length;
-        if (step->key.data == NULL) {
+        if (step->key.data == NULL && !indices) {
+            length = snprintf(text + used, size - used, "[]");
+        } else if (step->key.data == NULL) {
             length = snprintf(text + used, size - used, "[%zu]", step->index);
         } else {
             json_fault_escape(step->key, JSON_FAULT_FOREIGN, part, sizeof(part));
@@ -64,6 +67,16 @@ const char *json_fault_path(const struct json_path *path, char *text, size_t siz
         used += length > 0 ? (size_t)length : 0;
     }
     return text;
+}
+
+const char *json_fault_path(const struct json_path *path, char *text, size_t size)
+{
+    return json_fault_steps(path, true, text, size);
+}
+
+const char *json_fault_place(const struct json_path *path, char *text, size_t size)
+{
+    return json_fault_steps(path, false, text, size);
 }
 
 // Bytes of the text that begins after a quote, up to the closing one.

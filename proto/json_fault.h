@@ -28,6 +28,8 @@ void json_fault_push_index(struct json_path *path, size_t index);
 void json_fault_pop(struct json_path *path);
 // Writes the path, terminated, cut to `size`; returns `text`.
 const char *json_fault_path(const struct json_path *path, char *text, size_t size);
+// The same without the numbers: "candidates[].features.f[]".
+const char *json_fault_place(const struct json_path *path, char *text, size_t size);
 
 // Quotes, backslashes, control and non-ASCII bytes as escapes; "..." where it was cut to `limit`.
 const char *json_fault_escape(struct span foreign, size_t limit, char *text, size_t size);

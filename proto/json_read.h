@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "proto/rank.h"
+#include "proto/record.h"
 
 #include <stddef.h>
 
@@ -27,6 +28,14 @@ MUST_USE enum status json_read_rank(struct json_reader *reader, const char *body
                                     const struct row_layout *layout,
                                     const struct rank_limits *limits, struct arena *arena,
                                     struct rank_request *ret_request, struct diag *reterr);
+
+// A line of training data; line.data[line.size .. line.size + JSON_READ_PADDING) must be readable,
+// and may be the next line. Fields that are no feature are counted and told (record.h). The same
+// failures; the caller knows file and line.
+MUST_USE enum status json_read_record(struct json_reader *reader, struct span line,
+                                      const struct row_layout *layout,
+                                      const struct record_limits *limits, struct arena *arena,
+                                      struct record *ret_record, struct diag *reterr);
 
 // Shortest decimal that reads back to the same value; 32 bytes are enough. Returns the end. `x` is
 // finite.

@@ -86,7 +86,7 @@ struct row_layout {
     size_t shared_keeps, item_keeps; // ids whose bytes are kept while a record is read
 };
 
-enum { ROW_MAX_FIELDS = 4096 };
+enum { ROW_MAX_FIELDS = 4096, ROW_MAX_ID_BYTES = 256 };
 
 // What was noticed while values were read; none of it is an error.
 struct row_counts {

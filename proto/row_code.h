@@ -12,5 +12,5 @@ size_t row_code_rows(const struct row_coding *coding);
 // The row of an id that is not empty. False: identity, and the bytes are no integer in
 // 0..buckets - 1.
 MUST_USE bool row_code(const struct row_coding *coding, struct span id, uint32_t *ret_row);
-// The row of the pair; 0 if a or b is empty.
+// The row of the pair, each of at most ROW_MAX_ID_BYTES; 0 if a or b is empty.
 uint32_t row_code_cross(const struct row_coding *coding, struct span a, struct span b);

@@ -5,13 +5,26 @@
 #include <assert.h>
 #include <string.h>
 
+static size_t row_find_slots(size_t field_count)
+{
+    if (field_count <= ROW_FIND_FEW)
+        return 0;
+    size_t slots = 8;
+    while (slots < field_count * 2)
+        slots *= 2;
+    return slots;
+}
+
+size_t row_find_bytes(size_t field_count)
+{
+    return (field_count + row_find_slots(field_count)) * sizeof(uint32_t);
+}
+
 enum status row_find_init(struct row_find *find, const struct row_layout *layout,
                           struct arena *arena)
 {
     assert(layout->field_count <= ROW_MAX_FIELDS);
-    size_t slots = 8;
-    while (slots < layout->field_count * 2)
-        slots *= 2;
+    size_t slots = row_find_slots(layout->field_count);
     *find = (struct row_find){.layout = layout, .slot_count = slots};
     find->stamps = arena_zero_array(arena, layout->field_count, sizeof(*find->stamps));
     find->slots = arena_array(arena, slots, sizeof(*find->slots));
@@ -52,8 +65,21 @@ static void row_find_hash(struct row_find *find)
     find->hashed = true;
 }
 
+static const struct row_field *row_find_few(const struct row_find *find, struct span name,
+                                            bool here)
+{
+    for (size_t i = 0; i < find->layout->field_count; i++) {
+        const struct row_field *field = &find->layout->fields[i];
+        if ((field->scope == find->scope) == here && span_equal(field->name, name))
+            return field;
+    }
+    return NULL;
+}
+
 static const struct row_field *row_find_slot(struct row_find *find, struct span name, bool here)
 {
+    if (find->slot_count == 0)
+        return row_find_few(find, name, here);
     if (!find->hashed)
         row_find_hash(find);
     for (size_t at = (size_t)hash64(name.data, name.size, 0);; at++) {

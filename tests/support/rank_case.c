@@ -4,15 +4,20 @@
 
 #include <string.h>
 
+#define DENSE(text, where, n, at, optional, otherwise)                                             \
+    {                                                                                              \
+        .name = {text, sizeof(text) - 1}, .scope = where, .kind = ROW_DENSE, .size = n,            \
+        .offset = at, .has_default = optional, .fallback = otherwise, .keep = ROW_KEEP_NONE        \
+    }
+
 static const struct row_field fields[] = {
-    {{"age", 3}, ROW_USER, ROW_DENSE, 1, 0, false, 0},
-    {{"hist", 4}, ROW_USER, ROW_DENSE, 3, 1, true, 0.5f},
-    {{"hour", 4}, ROW_CONTEXT, ROW_DENSE, 1, 4, true, 7},
-    {{"f", 1}, ROW_ITEM, ROW_DENSE, 3, 0, false, 0},
-    {{"b", 1}, ROW_ITEM, ROW_DENSE, 1, 3, true, 2},
+    DENSE("age", ROW_USER, 1, 0, false, 0),    DENSE("hist", ROW_USER, 3, 1, true, 0.5f),
+    DENSE("hour", ROW_CONTEXT, 1, 4, true, 7), DENSE("f", ROW_ITEM, 3, 0, false, 0),
+    DENSE("b", ROW_ITEM, 1, 3, true, 2),
 };
 
-const struct row_layout rank_case_layout = {fields, 5, 5, 4};
+const struct row_layout rank_case_layout = {
+    .fields = fields, .field_count = 5, .shared_width = 5, .item_width = 4};
 
 void rank_case_init(struct rank_case *test)
 {
