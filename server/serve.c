@@ -119,14 +119,22 @@ static enum status check_request(struct run *run)
     return STATUS_OK;
 }
 
+static void count_features(struct metric_shard *shard, const struct row_counts *counts)
+{
+    metric_add(shard, SERVER_METRICS_MISSING, 0, counts->missing);
+    metric_add(shard, SERVER_METRICS_UNKNOWN, 0, counts->unknown);
+    metric_add(shard, SERVER_METRICS_UNKNOWN_IDS, 0, counts->unknown_ids);
+    metric_add(shard, SERVER_METRICS_EMPTY_LISTS, 0, counts->empty_lists);
+    metric_add(shard, SERVER_METRICS_CUT_LISTS, 0, counts->cut_lists);
+}
+
 static enum status parse(struct run *run)
 {
     struct serve *serve = run->serve;
     TRY(json_read_rank(serve->reader, run->call->body, run->call->size, &run->model->layout,
                        &serve->limits.rank, &serve->arena, &run->request, &run->diag));
     TRY(check_request(run));
-    metric_add(serve->shard, SERVER_METRICS_MISSING, 0, run->request.counts.missing);
-    metric_add(serve->shard, SERVER_METRICS_UNKNOWN, 0, run->request.counts.unknown);
+    count_features(serve->shard, &run->request.counts);
     metric_observe(serve->shard, SERVER_METRICS_REQUEST_CANDIDATES, 0, (double)run->request.count);
     return STATUS_OK;
 }
