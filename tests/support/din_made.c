@@ -30,9 +30,9 @@ static void fold(struct din_made *made, size_t dim, size_t out)
 struct din_made din_made_of(const struct din_made_shape *shape, uint64_t seed)
 {
     struct din_made made = {.weights = {.dim = shape->dim,
-                                    .layer_count = shape->layer_count,
-                                    .activation = shape->activation,
-                                    .softmax = shape->softmax}};
+                                        .layer_count = shape->layer_count,
+                                        .activation = shape->activation,
+                                        .softmax = shape->softmax}};
     size_t in = 4 * shape->dim;
     made.w = din_made_floats(shape->widths[0] * in, seed, 1 / sqrt((double)in));
     fold(&made, shape->dim, shape->widths[0]);
@@ -44,18 +44,17 @@ struct din_made din_made_of(const struct din_made_shape *shape, uint64_t seed)
         float **arrays = made.arrays[k];
         for (size_t i = 0; i < DIN_MADE_ARRAYS; i++)
             arrays[i] = din_made_floats(i == 0 ? out * in : out, seed + 10 * (k + 1) + i,
-                               i == 0 ? 1 / sqrt((double)in) : 0.3);
+                                        i == 0 ? 1 / sqrt((double)in) : 0.3);
         for (size_t j = 0; j < out; j++)
             arrays[4][j] = 0.1F + fabsf(arrays[4][j]);
         bool last = k + 1 == shape->layer_count, dice = shape->activation == DIN_DICE;
-        made.weights.layers[k] =
-            (struct din_layer){.in = in,
-                               .out = out,
-                               .weight = k == 0 ? NULL : arrays[0],
-                               .bias = arrays[1],
-                               .kappa = last ? NULL : arrays[2],
-                               .mean = last || !dice ? NULL : arrays[3],
-                               .var = last || !dice ? NULL : arrays[4]};
+        made.weights.layers[k] = (struct din_layer){.in = in,
+                                                    .out = out,
+                                                    .weight = k == 0 ? NULL : arrays[0],
+                                                    .bias = arrays[1],
+                                                    .kappa = last ? NULL : arrays[2],
+                                                    .mean = last || !dice ? NULL : arrays[3],
+                                                    .var = last || !dice ? NULL : arrays[4]};
         in = out;
     }
     return made;

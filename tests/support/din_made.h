@@ -16,8 +16,8 @@ enum { DIN_MADE_ARRAYS = 5 };
 
 struct din_made {
     struct din_weights weights;
-    float *w;                              // (h1, 4 dim), unfolded
-    float *folded[3];                      // A, B, C
+    float *w;                                       // (h1, 4 dim), unfolded
+    float *folded[3];                               // A, B, C
     float *arrays[DIN_MAX_LAYERS][DIN_MADE_ARRAYS]; // weight, bias, kappa, mean, var
 };
 

@@ -59,8 +59,8 @@ static float *served(const struct din *din, const struct input *in)
     for (size_t i = 0; i < in->n * in->u_stride; i++)
         u[i] = -7;
     din_once(din, in->e_b, in->behaviours, once);
-    din_forward(din, once, in->e_b, in->behaviours, in->e_t, in->e_t_stride, in->n, u,
-                in->u_stride, scratch);
+    din_forward(din, once, in->e_b, in->behaviours, in->e_t, in->e_t_stride, in->n, u, in->u_stride,
+                scratch);
     floats_free(once);
     free(scratch);
     return u;
@@ -202,7 +202,8 @@ static void check_plain(const struct din_made *made, const struct input *in, con
             fail_msg("u[%zu] is %.9g, not %.9g", k, (double)got[k], u[k]);
 }
 
-static void check_served(const struct din_made *made, const struct input *in, const struct kernels *set)
+static void check_served(const struct din_made *made, const struct input *in,
+                         const struct kernels *set)
 {
     struct din *din = din_of(&made->weights, set);
     assert_int_equal(din_dim(din), in->dim);
@@ -249,9 +250,9 @@ static void test_random_units(void **state)
     rng_start(&rng, 7, RNG_TEST, 0, 0);
     for (uint64_t round = 0; round < 120; round++) {
         struct din_made_shape shape = {.dim = pick(&rng, dims, sizeof(dims) / sizeof(dims[0])),
-                              .layer_count = 2 + rng_below(&rng, 3),
-                              .activation = round % 2 == 0 ? DIN_PRELU : DIN_DICE,
-                              .softmax = round / 2 % 2 == 0};
+                                       .layer_count = 2 + rng_below(&rng, 3),
+                                       .activation = round % 2 == 0 ? DIN_PRELU : DIN_DICE,
+                                       .softmax = round / 2 % 2 == 0};
         for (size_t k = 0; k + 1 < shape.layer_count; k++)
             shape.widths[k] = pick(&rng, hidden, sizeof(hidden) / sizeof(hidden[0]));
         shape.widths[shape.layer_count - 1] = 1;
@@ -266,10 +267,10 @@ static void test_every_number_of_behaviours(void **state)
     (void)state;
     for (int choice = 0; choice < 4; choice++) {
         const struct din_made_shape shape = {.dim = 4,
-                                    .layer_count = 3,
-                                    .widths = {20, 6, 1},
-                                    .activation = choice / 2 == 0 ? DIN_PRELU : DIN_DICE,
-                                    .softmax = choice % 2 != 0};
+                                             .layer_count = 3,
+                                             .widths = {20, 6, 1},
+                                             .activation = choice / 2 == 0 ? DIN_PRELU : DIN_DICE,
+                                             .softmax = choice % 2 != 0};
         for (size_t behaviours = 0; behaviours <= MAX_B; behaviours += 1 + behaviours / 4)
             for (size_t n = 0; n <= MAX_N; n += 1 + n / 2)
                 run_case(&shape, behaviours, n, behaviours * 100 + n);
@@ -346,13 +347,8 @@ static void test_by_hand(void **state)
         .layers = {{.in = 4, .out = 1, .bias = bias, .kappa = &kappa},
                    {.in = 1, .out = 1, .weight = &weight, .bias = &last_bias}}};
     float e_b[] = {1, -2}, e_t[] = {1, 2, -3};
-    const struct input in = {.behaviours = 2,
-                             .n = 3,
-                             .dim = 1,
-                             .e_t_stride = 1,
-                             .u_stride = 1,
-                             .e_b = e_b,
-                             .e_t = e_t};
+    const struct input in = {
+        .behaviours = 2, .n = 3, .dim = 1, .e_t_stride = 1, .u_stride = 1, .e_b = e_b, .e_t = e_t};
     struct din *din = din_of(&weights, kernels_at(0));
     float *u = served(din, &in);
     // e_t 1: h 20 and -1, a 41 and 0. e_t 2: h 28 and -8, a 57 and -7. e_t -3: h -12 and 27, a -11
