@@ -6,8 +6,8 @@ CLONES static void forward_row(const float *restrict kappa, size_t units, const 
                                float *restrict y)
 {
     for (size_t j = 0; j < units; j++) {
-        float bent = kappa[j] * x[j];
-        y[j] = x[j] > 0 ? x[j] : bent;
+        float slope = x[j] > 0 ? 1 : kappa[j];
+        y[j] = slope * x[j];
     }
 }
 
@@ -21,9 +21,10 @@ CLONES static void backward_row(const float *restrict kappa, size_t units, float
                                 const float *restrict x, double *restrict sum_kappa)
 {
     for (size_t j = 0; j < units; j++) {
-        float kept = g[j], bent = kappa[j] * kept, below = x[j] > 0 ? 0 : x[j];
-        sum_kappa[j] += (double)kept * (double)below;
-        g[j] = x[j] > 0 ? kept : bent;
+        float slope = x[j] > 0 ? 1 : kappa[j], below = x[j] > 0 ? 0 : x[j];
+        float product = g[j] * below;
+        sum_kappa[j] += (double)product;
+        g[j] *= slope;
     }
 }
 
