@@ -210,8 +210,7 @@ static void two_hidden_layers(void **state)
 {
     (void)state;
     for (size_t shards = 1; shards <= 3; shards++)
-        each_kind(
-            (struct din_train_config){.hidden_count = 2, .hidden = {7, 5}, .shards = shards});
+        each_kind((struct din_train_config){.hidden_count = 2, .hidden = {7, 5}, .shards = shards});
 }
 
 static void one_hidden_layer(void **state)

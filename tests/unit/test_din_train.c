@@ -52,8 +52,8 @@ static float grad(struct din_train *din, const char *name, size_t i)
 // ---- by hand: one number each, W = [1 2 3 4]
 //
 // Behaviours 1 and -2, targets 1 and 2. z = e + 2t + 3(e - t) + 4et = 4e - t + 4et:
-//   t = 1: 7, -17;  t = 2: 10, -26.  With kappa .5: 7, -8.5, 10, -13.  out 2 y + 1: 15, -16, 21, -25
-//   u = 15 + 32 = 47 and 21 + 50 = 71.
+//   t = 1: 7, -17;  t = 2: 10, -26.  With kappa .5: 7, -8.5, 10, -13.  out 2 y + 1: 15, -16, 21,
+//   -25 u = 15 + 32 = 47 and 21 + 50 = 71.
 // g = 1 each: da = e = 1, -2, 1, -2; dz = 2 da f' = 2, -2, 2, -2.
 
 static const uint64_t two_rows[] = {0, 2}, two_behaviours[] = {0, 2};
@@ -314,8 +314,8 @@ static void starts(void **state)
     struct team *team;
     struct din_train *din = make(&config, &team, 1);
     const struct param_set *set = din_train_params(din);
-    static const char *const names[] = {"layer.0.weight", "layer.0.bias",  "layer.0.kappa",
-                                        "layer.1.weight", "layer.1.bias",  "layer.1.kappa",
+    static const char *const names[] = {"layer.0.weight", "layer.0.bias", "layer.0.kappa",
+                                        "layer.1.weight", "layer.1.bias", "layer.1.kappa",
                                         "out.weight",     "out.bias"};
     assert_int_equal(set->count, sizeof(names) / sizeof(names[0]));
     for (size_t i = 0; i < set->count; i++) {
