@@ -12,7 +12,7 @@ static double visit_relevance(const struct synth_world *world, const struct synt
     for (size_t k = 0; k < SYNTH_WORLD_INTERESTS; k++)
         near += synth_world_weights[k] * exp(4 * synth_world_cosine(user->z[k], item->v));
     double apart = (double)hour - world->categories[item->category].hour;
-    return log(near) + .5 * item->quality - .3 * user->thrift * item->price +
+    return 1.5 * log(near) + .5 * item->quality - .3 * user->thrift * item->price +
            .25 * cos(6.283185307179586 * apart / 24);
 }
 
@@ -82,7 +82,7 @@ void synth_visit_show(struct synth_visit *visit, const struct synth_visit_config
     for (size_t i = 0; i < visit->count; i++) {
         struct synth_visit_ad *ad = &visit->ads[i];
         ad->relevance = visit_relevance(world, user, &world->items[ad->item], visit->hour);
-        ad->score = ad->relevance + .8 * rng_normal(rng);
+        ad->score = ad->relevance + 2 * rng_normal(rng);
     }
     qsort(visit->ads, visit->count, sizeof(*visit->ads), visit_by_score);
     visit->count = size;

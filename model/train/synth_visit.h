@@ -1,7 +1,7 @@
 // One page of made impressions: who comes, what is shown in which order, and how likely each item
 // is clicked (docs/synth-impressions.md).
 //
-//   r_i = log( sum of w_k exp(4 cos(z_k, v_i)) ) + .5 q_i - .3 t x_i + .25 cos(2 pi (hour - h_c) /
+//   r_i = 1.5 log( sum of w_k exp(4 cos(z_k, v_i)) ) + .5 q_i - .3 t x_i + .25 cos(2 pi (hour - h_c) /
 //   24) f_i = b + a + d + r_i                               a of the user, d of the device e_i =
 //   -neighbours ( .8 (m_i - M) + 1.5 (s_i - S) )  m_i: mean of r over the other items shown,
 //                                                       s_i: share of them of the same category,
@@ -11,7 +11,7 @@
 //   seconds in view = 3 (1 + position)^-eta exp(.3 (r_i - M) + .5 g), g ~ N(0, 1)
 //
 // A page is what a first ranker keeps of a pool of SYNTH_VISIT_POOL times as many items, half drawn
-// by popularity, half near the user's interests: the highest r + .8 g, in that order.
+// by popularity, half near the user's interests: the highest r + 2 g, in that order.
 #pragma once
 
 #include "model/train/synth_world.h"

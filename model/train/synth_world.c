@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 enum {
-    WORLD_READ_DRAWS = 12, // how choosy a reader is
+    WORLD_READ_DRAWS = 24, // how choosy a reader is
     WORLD_MAX_READS = 10,  // between two visits
 };
 
