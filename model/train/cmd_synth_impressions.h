@@ -14,7 +14,7 @@
     {"categories", "N", "impressions: categories of items (20)"},                                  \
     {"page", "N|MIN-MAX", "impressions: items shown on a page (10)"},                              \
     {"history", "N", "impressions: longest history of a user (50)"},                               \
-    {"position", "X", "impressions: looked at with chance (1 + position)^-X, 0 to 3 (0.5)"},       \
+    {"position", "X", "impressions: looked at with chance (1 + position)^-X, 0 to 3 (0.4)"},       \
     {"neighbours", "X", "impressions: strength of the other items shown, 0 to 10 (1)"},            \
     {"drift", "X", "impressions: an interest changes with chance 0.05 X a visit, 0 to 20 (1)"},    \
     {"shards", "N", "impressions: files of the training pages, train-00000.jsonl ... (1)"}

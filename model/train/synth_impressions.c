@@ -32,7 +32,7 @@ struct synth_impressions_config synth_impressions_defaults(void)
     return (struct synth_impressions_config){
         .world =
             {.seed = 1, .users = 20000, .items = 5000, .categories = 20, .history = 50, .drift = 1},
-        .visit = {.page_min = 10, .page_max = 10, .position = .5, .neighbours = 1},
+        .visit = {.page_min = 10, .page_max = 10, .position = .4, .neighbours = 1},
         .click_rate = .02};
 }
 

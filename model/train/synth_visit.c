@@ -86,6 +86,9 @@ void synth_visit_show(struct synth_visit *visit, const struct synth_visit_config
     }
     qsort(visit->ads, visit->count, sizeof(*visit->ads), visit_by_score);
     visit->count = size;
+    for (size_t i = 0; i < size; i++)
+        visit->ads[i].score = visit->ads[i].relevance + 4 * rng_normal(rng);
+    qsort(visit->ads, size, sizeof(*visit->ads), visit_by_score);
     visit_look_around(visit, world);
     for (size_t i = 0; i < size; i++) {
         visit->ads[i].logit = user->bias + devices[visit->device] + visit->ads[i].relevance;

@@ -11,7 +11,8 @@
 //   seconds in view = 3 (1 + position)^-eta exp(.3 (r_i - M) + .5 g), g ~ N(0, 1)
 //
 // A page is what a first ranker keeps of a pool of SYNTH_VISIT_POOL times as many items, half drawn
-// by popularity, half near the user's interests: the highest r + 2 g, in that order.
+// by popularity, half near the user's interests: the highest r + 2 g. It is shown in the order of
+// r + 4 g, of other g: what is above is better, but not by much.
 #pragma once
 
 #include "model/train/synth_world.h"
@@ -34,7 +35,7 @@ struct synth_visit_fit {
 
 struct synth_visit_ad {
     uint32_t item;
-    double score; // of the first ranker
+    double score; // what is shown was put in the order of this
     double relevance, others, same;
     double logit; // f without b
     double examine;

@@ -111,7 +111,7 @@ static void a_page_is_the_best_of_its_pool(void **state)
     struct rng rng;
     place_make(&place, (struct synth_visit_config){.page_min = 2, .page_max = 5}, 500);
     size_t sizes[6] = {0};
-    double shown = 0, pool = 0;
+    double shown = 0, pool = 0, first = 0, last = 0;
     for (uint32_t page = 0; page < 400; page++) {
         show(&place, page, &rng);
         const size_t n = place.visit.count;
@@ -123,13 +123,16 @@ static void a_page_is_the_best_of_its_pool(void **state)
             *(i < n ? &shown : &pool) += r / (double)(i < n ? n : (SYNTH_VISIT_POOL - 1) * n);
             for (size_t j = 0; j < i; j++) {
                 assert_true(place.visit.ads[j].item != place.visit.ads[i].item);
-                assert_true(place.visit.ads[j].score >= place.visit.ads[i].score);
+                assert_true(i >= n || place.visit.ads[j].score >= place.visit.ads[i].score);
             }
         }
+        first += place.visit.ads[0].relevance;
+        last += place.visit.ads[n - 1].relevance;
     }
     for (int n = 2; n <= 5; n++)
         near_is((double)sizes[n], 100, 5 * sqrt(400 * .25 * .75));
     assert_true(shown / 400 > pool / 400 + .5);
+    assert_true(first / 400 > last / 400 + .3);
     place_free(&place);
 }
 
