@@ -1,9 +1,9 @@
 // One page of made impressions: who comes, what is shown in which order, and how likely each item
 // is clicked (docs/synth-impressions.md).
 //
-//   r_i = 1.5 log( sum of w_k exp(4 cos(z_k, v_i)) ) + .5 q_i - .3 t x_i + .25 cos(2 pi (hour - h_c) /
-//   24) f_i = b + a + d + r_i                               a of the user, d of the device e_i =
-//   -neighbours ( .8 (m_i - M) + 1.5 (s_i - S) )  m_i: mean of r over the other items shown,
+//   r_i = 1.5 log( sum of w_k exp(4 cos(z_k, v_i)) ) + .5 q_i - .3 t x_i + .25 cos(2 pi (hour -
+//   h_c) / 24) f_i = b + a + d + r_i                               a of the user, d of the device
+//   e_i = -neighbours ( .8 (m_i - M) + 1.5 (s_i - S) )  m_i: mean of r over the other items shown,
 //                                                       s_i: share of them of the same category,
 //                                                       M, S their means; alone: e = 0
 //   P_i = (1 + position)^-eta / (1 + exp(-(f_i + e_i))) position from 0, eta = the strength asked

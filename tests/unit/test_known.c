@@ -43,8 +43,8 @@ static void the_truth_alone(void **state)
 {
     const struct place *place = *state;
     struct known known;
-    assert_int_equal(
-        known_read(&(struct known_paths){.money = true}, place->data, 2, &known, NULL), STATUS_OK);
+    assert_int_equal(known_read(&(struct known_paths){.money = true}, place->data, 2, &known, NULL),
+                     STATUS_OK);
     near_is(known.truth[1], .25, 0);
     assert_null(known.appeal);
     assert_null(known.bid);
@@ -61,8 +61,8 @@ static void all_that_lies_beside(void **state)
     struct known known;
     put(place, "d.jsonl.appeal", ".75\n.5\n");
     put(place, "d.jsonl.bid", "0\n3\n");
-    assert_int_equal(
-        known_read(&(struct known_paths){.money = true}, place->data, 2, &known, NULL), STATUS_OK);
+    assert_int_equal(known_read(&(struct known_paths){.money = true}, place->data, 2, &known, NULL),
+                     STATUS_OK);
     near_is(known.truth[0], .5, 0);
     near_is(known.appeal[0], .75, 0);
     near_is(known.bid[1], 3, 0);
@@ -117,9 +117,9 @@ static void faults_name_the_file(void **state)
         put(place, name, ".5\n.5\n");
     }
     struct known known;
-    assert_int_equal(known_read(&(struct known_paths){.truth = "/nonexistent/t"}, place->data, 2,
-                                &known, NULL),
-                     STATUS_NOT_FOUND);
+    assert_int_equal(
+        known_read(&(struct known_paths){.truth = "/nonexistent/t"}, place->data, 2, &known, NULL),
+        STATUS_NOT_FOUND);
     known_fini(&known);
 }
 

@@ -324,7 +324,7 @@ static void decimals(void **state)
         uint64_t n;
         unsigned decimals;
         const char *text;
-    } cases[] = {{1250, 2, "12.5"}, {7, 2, "0.07"}, {300, 2, "3"},
+    } cases[] = {{1250, 2, "12.5"}, {7, 2, "0.07"},      {300, 2, "3"},
                  {0, 1, "0"},       {31, 6, "0.000031"}, {1000000, 6, "1"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct buf buf;

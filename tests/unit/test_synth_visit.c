@@ -76,12 +76,11 @@ static void probabilities_follow_the_formula(void **state)
     for (int strength = 0; strength < 3; strength++) {
         struct place place;
         struct rng rng;
-        place_make(&place,
-                   (struct synth_visit_config){.page_min = 1,
-                                               .page_max = 7,
-                                               .position = .5 * strength,
-                                               .neighbours = strength},
-                   500);
+        place_make(
+            &place,
+            (struct synth_visit_config){
+                .page_min = 1, .page_max = 7, .position = .5 * strength, .neighbours = strength},
+            500);
         for (uint32_t page = 0; page < 200; page++) {
             show(&place, page, &rng);
             synth_visit_click(&place.visit, &place.config, &fit, &place.world, &rng);
@@ -157,10 +156,10 @@ static void fitted_means_and_rate(void **state)
     struct place place;
     struct synth_visit_fit fit;
     struct rng rng;
-    place_make(&place,
-               (struct synth_visit_config){
-                   .page_min = 3, .page_max = 6, .position = .7, .neighbours = 2},
-               500);
+    place_make(
+        &place,
+        (struct synth_visit_config){.page_min = 3, .page_max = 6, .position = .7, .neighbours = 2},
+        500);
     assert_int_equal(synth_fit(&place.visit, &place.config, &place.world, .1, &fit, NULL),
                      STATUS_OK);
     double p = 0, mean_sum = 0, same_sum = 0, n = 0;
@@ -190,9 +189,8 @@ static void fitted_means_and_rate(void **state)
 static void tally_by_hand(void **state)
 {
     (void)state;
-    struct synth_visit_ad ads[] = {{.logit = 1, .p = .5, .click = true},
-                                   {.logit = 1, .p = .25},
-                                   {.logit = 2, .p = .125}};
+    struct synth_visit_ad ads[] = {
+        {.logit = 1, .p = .5, .click = true}, {.logit = 1, .p = .25}, {.logit = 2, .p = .125}};
     const struct synth_visit visit = {.count = 3, .ads = ads};
     struct synth_tally tally = {0};
     synth_tally_add(&tally, &visit, -4);
@@ -200,7 +198,8 @@ static void tally_by_hand(void **state)
     assert_int_equal(tally.ads, 3);
     assert_int_equal(tally.clicks, 1);
     const double h125 = -.125 * log(.125) - .875 * log(.875);
-    const double h25 = -.25 * log(.25) - .75 * log(.75), h375 = -.375 * log(.375) - .625 * log(.625);
+    const double h25 = -.25 * log(.25) - .75 * log(.75),
+                 h375 = -.375 * log(.375) - .625 * log(.625);
     const double rate = .875 / 3;
     near_is(synth_tally_logloss(&tally), (log(2) + h25 + h125) / 3, 1e-12);
     near_is(synth_tally_appeal_logloss(&tally), (2 * h375 + h125) / 3, 1e-12);

@@ -83,8 +83,7 @@ static void many_draws_come_near_an_interest(void **state)
             uint32_t item = synth_world_choose(&world, &world.users[u], choosy ? 12 : 1, &rng);
             double best = -1;
             for (size_t k = 0; k < SYNTH_WORLD_INTERESTS; k++)
-                best = fmax(best,
-                            synth_world_cosine(world.users[u].z[k], world.items[item].v));
+                best = fmax(best, synth_world_cosine(world.users[u].z[k], world.items[item].v));
             near[choosy] += best / 300;
         }
     assert_true(near[1] > near[0] + .2);
