@@ -18,9 +18,9 @@ enum status read_dense(row_build &r, value &v, const struct row_field &f, union 
     TRY(open_list(r, v, "a list of numbers", &list));
     size_t n = 0;
     for (auto item : list) {
-        value inner;
-        if (item.get(inner) != simdjson::SUCCESS)
+        if (item.error() != simdjson::SUCCESS)
             return fail_syntax(r);
+        value &&inner = std::move(item).value_unsafe();
         if (inner.get_double().get(x) != simdjson::SUCCESS) {
             json_fault_push_index(&r.path, n);
             return read_number(r, inner, "a number", &x);
@@ -68,9 +68,9 @@ enum status read_many(row_build &r, value &v, const struct row_field &f, struct 
     size_t index = 0, count = 0;
     uint32_t next = 0;
     for (auto item : list) {
-        value inner;
-        if (item.get(inner) != simdjson::SUCCESS)
+        if (item.error() != simdjson::SUCCESS)
             return fail_syntax(r);
+        value &&inner = std::move(item).value_unsafe();
         json_fault_push_index(&r.path, index++);
         struct span id;
         TRY(read_id(r, inner, &id));
@@ -141,7 +141,7 @@ enum status read_feature(row_build &r, field &member, struct row_place place)
         f = row_find_name(&r.find, name);
     }
     json_fault_push_key(&r.path, name);
-    value v = member.value();
+    value &v = member.value();
     bool is_group =
         r.find.scope == ROW_USER && r.group_name.data != nullptr && span_equal(name, r.group_name);
     if (f != nullptr && !row_find_take(&r.find, f)) {
@@ -171,9 +171,9 @@ enum status read_features(row_build &r, value *v, enum row_scope scope, struct r
         object map;
         TRY(open_object(r, *v, &map));
         for (auto item : map) {
-            field member;
-            if (std::move(item).get(member) != simdjson::SUCCESS)
+            if (item.error() != simdjson::SUCCESS)
                 return fail_syntax(r);
+            field &&member = std::move(item).value_unsafe();
             TRY(read_feature(r, member, place));
         }
     }
@@ -204,9 +204,9 @@ enum status read_candidates(row_build &r, value &v, size_t max, size_t *ret_coun
     TRY(open_list(r, v, "a list of candidates", &list));
     size_t n = 0;
     for (auto item : list) {
-        value inner;
-        if (item.get(inner) != simdjson::SUCCESS)
+        if (item.error() != simdjson::SUCCESS)
             return fail_syntax(r);
+        value &&inner = std::move(item).value_unsafe();
         if (n == max)
             return row_build_fail(&r, STATUS_TOO_LARGE, "more than %zu candidates", n);
         assert(n < r.rows);

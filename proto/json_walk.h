@@ -222,9 +222,9 @@ enum status read_fixed(row_build &r, object &map, const std::string_view (&keys)
     static_assert(N <= 32, "one bit a key");
     uint32_t seen = 0;
     for (auto item : map) {
-        field member;
-        if (std::move(item).get(member) != simdjson::SUCCESS)
+        if (item.error() != simdjson::SUCCESS)
             return fail_syntax(r);
+        field &&member = std::move(item).value_unsafe();
         unsigned key = 0;
         const char *raw = member.key().raw();
         while (key < N && !is_raw(raw, keys[key]))
@@ -239,7 +239,7 @@ enum status read_fixed(row_build &r, object &map, const std::string_view (&keys)
                 key++;
         }
         json_fault_push_key(&r.path, {text.data(), text.size()});
-        value v = member.value();
+        value &v = member.value();
         if (key == N) {
             TRY(other({text.data(), text.size()}, v));
         } else {

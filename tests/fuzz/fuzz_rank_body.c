@@ -1,5 +1,8 @@
-// Property: what is accepted is JSON for the tree parser too, with the same candidates and values.
+// Property: what is accepted is JSON for the tree parser too, with the same candidates and values;
+// of a layout with ids, that its rows are rows of their tables.
 #include "proto/json_value.h"
+#include "proto/row_code.h"
+#include "tests/support/page_case.h"
 #include "tests/support/rank_case.h"
 
 #include <stdint.h>
@@ -29,7 +32,8 @@ static void check_field(const struct row_field *field, const struct json_value *
     }
 }
 
-static void check_scope(enum row_scope scope, const struct json_value *map, const union row_cell *block)
+static void check_scope(enum row_scope scope, const struct json_value *map,
+                        const union row_cell *block)
 {
     for (size_t i = 0; i < rank_case_layout.field_count; i++) {
         const struct row_field *field = &rank_case_layout.fields[i];
@@ -59,6 +63,38 @@ static void check_tree(const struct rank_request *request, const struct json_val
     }
 }
 
+static void check_rows(const struct page_case *test)
+{
+    const struct row_layout *layout = &test->request_layout;
+    for (size_t f = 0; f < layout->field_count; f++) {
+        const struct row_field *field = &layout->fields[f];
+        bool shared = row_is_shared(field->scope);
+        for (size_t i = 0; i < (shared ? 1 : test->request.count); i++) {
+            const union row_cell *cells =
+                (shared ? test->request.shared : test->request.items + i * PAGE_ITEM) +
+                field->offset;
+            for (uint32_t k = 0; field->kind != ROW_DENSE && k < field->size; k++)
+                expect(cells[k].id < row_code_rows(&field->coding));
+        }
+    }
+}
+
+static void read_page(const uint8_t *data, size_t size)
+{
+    static struct page_case test;
+    if (test.reader == NULL)
+        page_case_init(&test);
+    test.size = size;
+    if (size > 0)
+        memcpy(test.text, data, size);
+    enum status code = page_case_read_request(&test, ',');
+    expect(page_case_read_request(&test, '}') == code);
+    expect(code == STATUS_OK || test.diag.words[0] != '\0');
+    if (code == STATUS_OK)
+        check_rows(&test);
+    arena_reset(&test.arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct rank_case test;
@@ -68,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (size > RANK_CASE_BODY)
         return 0;
+    read_page(data, size);
     test.size = size;
     if (size > 0)
         memcpy(test.body, data, size);
