@@ -28,7 +28,10 @@ struct dataset {
     size_t shared_cells;         // of a list; 0 for LETOR
     const struct schema *schema; // of impressions: what the cells are (encoding.h); NULL for LETOR
     const uint64_t *offset;      // (lists + 1) first document of each list
-    const union row_cell *cells; // of each list the shared ones, then its rows (documents, columns)
+    union {
+        const union row_cell *cells; // of each list the shared ones, then its rows (docs, columns)
+        const float *values;         // the same of LETOR: (docs, columns)
+    };
     const float *grade;          // (docs); a click is grade > 0
     const uint64_t *group; // (lists) hash64 of the user's bytes; NULL: every list is its own group
     const int64_t *ts;     // (lists) 0: none; NULL: no list has one
