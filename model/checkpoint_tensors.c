@@ -96,9 +96,7 @@ void checkpoint_tensors_first(struct checkpoint *checkpoint, struct checkpoint_p
         if (table->encode != ROW_VOCAB || schema->features[table->owner].source == SCHEMA_LOO_MEAN)
             continue;
         size_t ids = table->rows > VOCAB_FIRST ? table->rows - VOCAB_FIRST : 0;
-        size_t bytes = 0;
-        for (size_t k = 0; table->vocab != NULL && k < ids; k++)
-            bytes += vocab_id(table->vocab, k).size;
+        size_t bytes = table->vocab == NULL ? 0 : vocab_bytes(table->vocab).size;
         add(tensors, SAFETENSORS_U8, 1, bytes, 0, &parts->vocab_bytes[i], "vocab.%s.bytes",
             table->name);
         add(tensors, SAFETENSORS_U64, 1, ids > 0 ? ids + 1 : 0, 0, &parts->vocab_offsets[i],

@@ -26,27 +26,6 @@ static void *make(struct outgoing *out, size_t count, size_t bytes)
     return memory;
 }
 
-// Bytes and offsets of a vocabulary, as the file has them.
-static MUST_USE enum status put_vocab(struct outgoing *out, const struct vocab *vocab, size_t table)
-{
-    const size_t count = vocab_count(vocab);
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += vocab_id(vocab, i).size;
-    char *text = make(out, bytes, 1);
-    uint64_t *offsets = make(out, count + 1, sizeof *offsets);
-    if (text == NULL || offsets == NULL)
-        return STATUS_NO_MEMORY;
-    for (size_t i = 0; i < count; i++) {
-        struct span id = vocab_id(vocab, i);
-        memcpy(text + offsets[i], id.data, id.size);
-        offsets[i + 1] = offsets[i] + id.size;
-    }
-    out->parts.vocab_bytes[table] = text;
-    out->parts.vocab_offsets[table] = offsets;
-    return STATUS_OK;
-}
-
 // Golden rows feature by feature.
 static MUST_USE enum status put_golden(struct outgoing *out, const struct checkpoint *checkpoint,
                                        size_t f)
@@ -70,8 +49,10 @@ static MUST_USE enum status put_parts(struct outgoing *out, const struct checkpo
 {
     const struct schema *schema = &checkpoint->schema;
     for (size_t i = 0; i < schema->table_count; i++)
-        if (schema->tables[i].vocab != NULL)
-            TRY(put_vocab(out, schema->tables[i].vocab, i));
+        if (schema->tables[i].vocab != NULL) {
+            out->parts.vocab_bytes[i] = vocab_bytes(schema->tables[i].vocab).data;
+            out->parts.vocab_offsets[i] = vocab_offsets(schema->tables[i].vocab);
+        }
     for (size_t i = 0; i < schema->count; i++) {
         out->parts.edges[i] = schema->features[i].edges;
         TRY(put_golden(out, checkpoint, i));
@@ -84,9 +65,9 @@ static MUST_USE enum status gather(struct checkpoint *checkpoint, struct outgoin
 {
     const struct schema *schema = &checkpoint->schema;
     TRY(checkpoint_parts_init(checkpoint, &out->parts, reterr));
-    out->made = calloc(schema->count + 2 * schema->table_count, sizeof *out->made);
+    out->made = calloc(schema->count, sizeof *out->made);
     if (out->made == NULL || put_parts(out, checkpoint) != STATUS_OK)
-        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for golden rows and vocabularies");
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for golden rows");
     checkpoint_tensors_first(checkpoint, &out->parts, &out->list);
     checkpoint_tensors_rest(checkpoint, &out->parts, &out->list);
     out->tensors = calloc(out->list.count + 1, sizeof *out->tensors);

@@ -31,6 +31,16 @@ size_t vocab_count(const struct vocab *vocab)
     return vocab->count;
 }
 
+struct span vocab_bytes(const struct vocab *vocab)
+{
+    return (struct span){vocab->bytes, (size_t)vocab->offset[vocab->count]};
+}
+
+const uint64_t *vocab_offsets(const struct vocab *vocab)
+{
+    return vocab->offset;
+}
+
 // The slot that has the id, or the free one where it would stand.
 static struct vocab_slot *vocab_find(const struct vocab *vocab, struct span id, uint64_t hash)
 {

@@ -19,6 +19,9 @@ MUST_USE enum status vocab_new(const char *bytes, const uint64_t *offset, size_t
                                struct vocab **ret_vocab, struct diag *reterr);
 void vocab_free(struct vocab *vocab);
 size_t vocab_count(const struct vocab *vocab);
+// What it was made of: all ids one after another, and where each begins (vocab_count + 1).
+struct span vocab_bytes(const struct vocab *vocab);
+const uint64_t *vocab_offsets(const struct vocab *vocab);
 struct span vocab_id(const struct vocab *vocab, size_t i);
 // Its row, VOCAB_UNKNOWN if it has none.
 uint32_t vocab_row(const struct vocab *vocab, struct span id);

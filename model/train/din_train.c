@@ -354,7 +354,7 @@ static enum status count_pairs(const struct din_train_batch *batch, size_t *ret_
 enum status din_train_reserve(struct din_train *din, const struct din_train_batch *batch,
                               struct diag *reterr)
 {
-    size_t pairs, rows = batch->row_offset[batch->lists];
+    size_t pairs = 0, rows = batch->row_offset[batch->lists];
     size_t behaviours = batch->behaviour_offset[batch->lists];
     TRY(count_pairs(batch, &pairs, reterr));
     if (batch->lists > MAX_PAIRS || rows > MAX_PAIRS || behaviours > MAX_PAIRS)

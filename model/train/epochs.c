@@ -195,7 +195,8 @@ MUST_USE static enum status epochs_close_model(struct epochs *epochs, struct epo
     if (code == STATUS_OK)
         code = scoreset_quality(task->valid, &scorer.checkpoint.calibrate, &quality, reterr);
     if (code == STATUS_OK && model == epochs->models) {
-        struct keep_epoch epoch = {state->epoch, quality.ndcg10, quality.logloss};
+        struct keep_epoch epoch = {state->epoch, train_config_rank(task->config, &quality),
+                                   quality.logloss};
         *candidate = keep_offer(&state->keep, epoch, epochs->dropped, &epochs->dropped_count);
     }
     if (code == STATUS_OK && *candidate)
@@ -261,7 +262,7 @@ enum status epochs_finish(struct epochs *epochs, const struct keep *keep, struct
     for (size_t i = 0; i < epochs->model_count; i++)
         TRY(epochs_finish_model(epochs, &epochs->models[i], winner->epoch, reterr));
     LOG_EVENT(LOG_INFO, "epoch kept", LOG_S("stage", epochs->task->stage),
-              LOG_I("epoch", winner->epoch + 1), LOG_F("ndcg10", winner->ndcg),
+              LOG_I("epoch", winner->epoch + 1), LOG_F("rank", winner->rank),
               LOG_F("logloss", winner->logloss));
     return STATUS_OK;
 }

@@ -6,7 +6,7 @@ static const double keep_reach = 1.005; // of the lowest LogLoss
 
 void keep_start(struct keep *keep, enum keep_rule rule)
 {
-    *keep = (struct keep){.rule = rule, .top_ndcg = -INFINITY, .low_logloss = INFINITY};
+    *keep = (struct keep){.rule = rule, .top_rank = -INFINITY, .low_logloss = INFINITY};
 }
 
 static bool keep_within_reach(const struct keep *keep, const struct keep_epoch *epoch)
@@ -20,11 +20,11 @@ static bool keep_beats(enum keep_rule rule, const struct keep_epoch *a, const st
 {
     switch (rule) {
     case KEEP_NDCG:
-        return a->ndcg >= b->ndcg;
+        return a->rank >= b->rank;
     case KEEP_LOGLOSS:
         return a->logloss <= b->logloss;
     default:
-        return a->ndcg >= b->ndcg && a->logloss <= b->logloss;
+        return a->rank >= b->rank && a->logloss <= b->logloss;
     }
 }
 
@@ -40,7 +40,7 @@ static uint32_t keep_give_up(struct keep *keep)
 {
     size_t worst = 0;
     for (size_t i = 1; i < keep->count; i++)
-        if (keep->best[i].ndcg < keep->best[worst].ndcg)
+        if (keep->best[i].rank < keep->best[worst].rank)
             worst = i;
     uint32_t epoch = keep->best[worst].epoch;
     keep->count--;
@@ -52,11 +52,11 @@ static uint32_t keep_give_up(struct keep *keep)
 bool keep_offer(struct keep *keep, struct keep_epoch epoch, uint32_t *dropped, size_t *ret_dropped)
 {
     *ret_dropped = 0;
-    if (isnan(epoch.ndcg))
-        epoch.ndcg = 0;
-    if (epoch.ndcg > keep->top_ndcg || epoch.logloss < keep->low_logloss)
+    if (isnan(epoch.rank))
+        epoch.rank = 0;
+    if (epoch.rank > keep->top_rank || epoch.logloss < keep->low_logloss)
         keep->last_better = epoch.epoch;
-    keep->top_ndcg = fmax(keep->top_ndcg, epoch.ndcg);
+    keep->top_rank = fmax(keep->top_rank, epoch.rank);
     keep->low_logloss = fmin(keep->low_logloss, epoch.logloss);
     bool candidate = keep_within_reach(keep, &epoch);
     size_t left = 0;
@@ -86,7 +86,7 @@ const struct keep_epoch *keep_winner(const struct keep *keep)
         const struct keep_epoch *epoch = &keep->best[i];
         bool better =
             winner == NULL || (keep->rule == KEEP_LOGLOSS ? epoch->logloss < winner->logloss
-                                                          : epoch->ndcg > winner->ndcg);
+                                                          : epoch->rank > winner->rank);
         if (better)
             winner = epoch;
     }

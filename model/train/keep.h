@@ -1,9 +1,9 @@
 // Which epoch's model is kept, and when to stop (spec/algorithm.md 12, "epoch kept").
 //
-// By default the best validation NDCG@10 among epochs whose validation LogLoss is within 0.5 % of
-// the run's lowest. The lowest is known at the end only, so every epoch that may still win is a
-// candidate: those within reach of the lowest so far that no other beats in both measures. The
-// bound only ever tightens, so what falls out stays out.
+// By default the best validation NDCG@10 (or GAUC, AUC: train.rank_by) among epochs whose
+// validation LogLoss is within 0.5 % of the run's lowest. The lowest is known at the end only, so
+// every epoch that may still win is a candidate: those within reach of the lowest so far that no
+// other beats in both measures. The bound only ever tightens, so what falls out stays out.
 #pragma once
 
 #include <stdbool.h>
@@ -15,14 +15,14 @@ enum { KEEP_MAX = 64 };
 
 struct keep_epoch {
     uint32_t epoch;
-    double ndcg, logloss; // ndcg NaN (no list has a relevant document) counts as 0
+    double rank, logloss; // rank: the measure of ranking asked for; NaN (undefined) counts as 0
 };
 
 struct keep {
     enum keep_rule rule;
     struct keep_epoch best[KEEP_MAX]; // candidates, by epoch
     size_t count;
-    double top_ndcg, low_logloss; // of all epochs
+    double top_rank, low_logloss; // of all epochs
     uint32_t last_better;         // the last epoch with a new best of either
 };
 

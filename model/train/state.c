@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 #include "model/safetensors.h"
+#include "model/train/progressive.h"
+#include "proto/vocab.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,8 @@ struct state_tensors {
     struct safetensors_tensor *items;
     char (*names)[STATE_NAME];
     size_t count;
+    size_t learned; // what a warm start takes: towers, inputs, progress
+    size_t loaded;  // what --resume takes; what was fitted stands behind
     uint64_t integers[STATE_INTEGERS + KEEP_MAX];
     double numbers[STATE_NUMBERS + 2 * KEEP_MAX];
 };
@@ -36,10 +40,11 @@ static void state_free(struct state_tensors *tensors)
 // Room for every tensor of the state; NULL: no memory.
 static struct state_tensors *state_new(const struct state *state)
 {
-    size_t most = 2 + state->tower_count * (2 * PARAM_MAX + 2);
+    size_t most = 8 + state->tower_count * (2 * PARAM_MAX + 2);
     for (size_t i = 0; i < state->input_count; i++)
         most += 3 * state->inputs[i].config.schema->table_count +
                 state->inputs[i].din_count * (2 * PARAM_MAX + 2);
+    most += state->schema->count + 2 * state->schema->table_count;
     struct state_tensors *tensors = calloc(1, sizeof(*tensors));
     if (tensors == NULL)
         return NULL;
@@ -104,6 +109,37 @@ static void state_add_input(struct state_tensors *tensors, const struct input_tr
     }
 }
 
+static void state_add_progressive(struct state_tensors *tensors,
+                                  const struct progressive *progressive)
+{
+    static const char part[] = "progressive";
+    const size_t docs = progressive->capacity;
+    state_add(tensors, SAFETENSORS_U64, part, "counts", 1, 2, progressive->counts);
+    state_add(tensors, SAFETENSORS_F64, part, "totals", 1, PROGRESSIVE_TOTALS, progressive->totals);
+    state_add(tensors, SAFETENSORS_U64, part, "offset", 1, docs + 1, progressive->offset);
+    state_add(tensors, SAFETENSORS_F32, part, "logit", 1, docs, progressive->logit);
+    state_add(tensors, SAFETENSORS_F32, part, "grade", 1, docs, progressive->grade);
+    state_add(tensors, SAFETENSORS_U32, part, "group", 1, docs, progressive->group);
+}
+
+// What was learnt of the training data before the first step: edges and vocabularies.
+static void state_add_fitted(struct state_tensors *tensors, const struct schema *schema)
+{
+    for (size_t i = 0; i < schema->count; i++)
+        if (schema->features[i].edge_count > 0)
+            state_add(tensors, SAFETENSORS_F32, "fitted.edges", schema->features[i].name, 1,
+                      schema->features[i].edge_count, schema->features[i].edges);
+    for (size_t i = 0; i < schema->table_count; i++) {
+        const struct vocab *vocab = schema->tables[i].vocab;
+        if (vocab == NULL)
+            continue;
+        state_add(tensors, SAFETENSORS_U8, "fitted.bytes", schema->tables[i].name, 1,
+                  vocab_bytes(vocab).size, vocab_bytes(vocab).data);
+        state_add(tensors, SAFETENSORS_U64, "fitted.offsets", schema->tables[i].name, 1,
+                  vocab_count(vocab) + 1, vocab_offsets(vocab));
+    }
+}
+
 static void state_add_all(struct state_tensors *tensors, const struct state *state)
 {
     for (size_t i = 0; i < state->tower_count; i++) {
@@ -120,6 +156,11 @@ static void state_add_all(struct state_tensors *tensors, const struct state *sta
               sizeof(tensors->integers) / sizeof(uint64_t), tensors->integers);
     state_add(tensors, SAFETENSORS_F64, "progress", "numbers", 1,
               sizeof(tensors->numbers) / sizeof(double), tensors->numbers);
+    tensors->learned = tensors->count;
+    if (state->progressive != NULL)
+        state_add_progressive(tensors, state->progressive);
+    tensors->loaded = tensors->count;
+    state_add_fitted(tensors, state->schema);
 }
 
 static void state_pack(const struct state *state, struct state_tensors *tensors)
@@ -132,12 +173,12 @@ static void state_pack(const struct state *state, struct state_tensors *tensors)
                                                state->keep.count};
     memcpy(tensors->integers, integers, sizeof(integers));
     memcpy(tensors->numbers, state->sums, sizeof(state->sums));
-    tensors->numbers[STATE_SUMS] = state->keep.top_ndcg;
+    tensors->numbers[STATE_SUMS] = state->keep.top_rank;
     tensors->numbers[STATE_SUMS + 1] = state->keep.low_logloss;
     tensors->numbers[STATE_SUMS + 2] = state->log_mass;
     for (size_t i = 0; i < state->keep.count; i++) {
         tensors->integers[STATE_INTEGERS + i] = state->keep.best[i].epoch;
-        tensors->numbers[STATE_NUMBERS + 2 * i] = state->keep.best[i].ndcg;
+        tensors->numbers[STATE_NUMBERS + 2 * i] = state->keep.best[i].rank;
         tensors->numbers[STATE_NUMBERS + 2 * i + 1] = state->keep.best[i].logloss;
     }
 }
@@ -171,7 +212,7 @@ MUST_USE static enum status state_unpack(const struct state_tensors *tensors, st
     state->keep.last_better = (uint32_t)integers[4];
     state->keep.count = (size_t)integers[5];
     memcpy(state->sums, numbers, sizeof(state->sums));
-    state->keep.top_ndcg = numbers[STATE_SUMS];
+    state->keep.top_rank = numbers[STATE_SUMS];
     state->keep.low_logloss = numbers[STATE_SUMS + 1];
     state->log_mass = numbers[STATE_SUMS + 2];
     for (size_t i = 0; i < state->keep.count; i++)
@@ -181,23 +222,37 @@ MUST_USE static enum status state_unpack(const struct state_tensors *tensors, st
     return STATUS_OK;
 }
 
+// The schema as the manifest of a checkpoint has it.
+MUST_USE static enum status state_features(const struct state *state, struct buf *text,
+                                           struct diag *reterr)
+{
+    struct json_value *features = schema_to_json(state->schema);
+    enum status code = json_value_write(features, 0, text);
+    json_value_free(features);
+    return code == STATUS_OK ? code : diag_set(reterr, code, "no memory for the features");
+}
+
 enum status state_save(const char *path, const struct state *state, struct diag *reterr)
 {
+    struct buf features;
+    buf_init(&features, SAFETENSORS_MAX_HEADER);
+    enum status code = state_features(state, &features, reterr);
     struct state_tensors *tensors = state_new(state);
-    if (tensors == NULL)
-        return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
-    state_pack(state, tensors);
-    state_add_all(tensors, state);
-    char hash[17];
-    snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)state->data_hash);
-    const struct safetensors_note notes[] = {{"format", state_format},
-                                             {"stage", state->stage},
-                                             {"identity", state->identity},
-                                             {"data", hash},
-                                             {"teacher", state->teacher}};
-    enum status code = safetensors_write(path, tensors->items, tensors->count, notes,
-                                         sizeof(notes) / sizeof(*notes), reterr);
+    if (code == STATUS_OK && tensors == NULL)
+        code = diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
+    if (code == STATUS_OK) {
+        state_pack(state, tensors);
+        state_add_all(tensors, state);
+        char hash[17];
+        snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)state->data_hash);
+        const struct safetensors_note notes[] = {
+            {"format", state_format}, {"stage", state->stage},     {"identity", state->identity},
+            {"data", hash},           {"teacher", state->teacher}, {"features", features.data}};
+        code = safetensors_write(path, tensors->items, tensors->count, notes,
+                                 sizeof(notes) / sizeof(*notes), reterr);
+    }
     state_free(tensors);
+    buf_fini(&features);
     return code;
 }
 
@@ -286,29 +341,51 @@ enum status state_history_bytes(const char *path, uint64_t *ret_bytes, struct di
     return code;
 }
 
-enum status state_load(const char *path, struct state *state, struct diag *reterr)
+// Copies the first `count` of the listed tensors to where they belong.
+MUST_USE static enum status state_read(const struct state_file *file,
+                                       const struct state_tensors *tensors, size_t count,
+                                       struct diag *reterr)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct safetensors_tensor *want = &tensors->items[i], *have;
+        TRY(safetensors_need(&file->tensors, want->name, want->dtype, want->rank, want->shape,
+                             &have, reterr));
+        memcpy((void *)(uintptr_t)want->data, have->data, safetensors_bytes(have));
+    }
+    return STATUS_OK;
+}
+
+// Both ways to load: all of a run's progress, or what it has learnt.
+MUST_USE static enum status state_fill(const char *path, struct state *state, bool warm,
+                                       struct diag *reterr)
 {
     struct state_file file;
     TRY(state_open(path, &file, reterr));
     struct state_tensors *tensors = state_new(state);
     enum status code =
         tensors == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
-    if (tensors != NULL)
-        state_add_all(tensors, state);
     // The items point to where the content belongs: read the same list that is written.
-    for (size_t i = 0; code == STATUS_OK && i < tensors->count; i++) {
-        struct safetensors_tensor *want = &tensors->items[i];
-        const struct safetensors_tensor *have;
-        code = safetensors_need(&file.tensors, want->name, want->dtype, want->rank, want->shape,
-                                &have, reterr);
-        if (code == STATUS_OK)
-            memcpy((void *)(uintptr_t)want->data, have->data, safetensors_bytes(have));
+    if (code == STATUS_OK) {
+        state_add_all(tensors, state);
+        code = state_read(&file, tensors, warm ? tensors->learned : tensors->loaded, reterr);
     }
-    if (code == STATUS_OK)
+    if (code == STATUS_OK && warm)
+        state_set_time(state, tensors->integers[2]);
+    else if (code == STATUS_OK)
         code = state_unpack(tensors, state, reterr);
     if (code != STATUS_OK)
         diag_in_file(reterr, path);
     state_free(tensors);
     state_close(&file);
     return code;
+}
+
+enum status state_load(const char *path, struct state *state, struct diag *reterr)
+{
+    return state_fill(path, state, false, reterr);
+}
+
+enum status state_warm(const char *path, struct state *state, struct diag *reterr)
+{
+    return state_fill(path, state, true, reterr);
 }

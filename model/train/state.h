@@ -21,6 +21,8 @@ enum state_sum {
     STATE_SUMS
 };
 
+struct progressive;
+
 struct state {
     const char *stage;       // "teacher" or "student"
     const char *identity;    // train_config_identity of the run
@@ -31,7 +33,9 @@ struct state {
     double log_mass;         // of the running mean of Z_t, objective.h
     uint64_t history_bytes;
     struct keep keep;
-    struct input_train *inputs; // (input_count) what is saved, and filled on loading
+    const struct schema *schema;     // of the inputs, with what was fitted: for a later warm start
+    struct progressive *progressive; // its window; NULL: none
+    struct input_train *inputs;      // (input_count) what is saved, and filled on loading
     size_t input_count;
     struct tower *towers; // (tower_count) the same
     size_t tower_count;
@@ -50,5 +54,8 @@ MUST_USE enum status state_check_teacher(const char *path, const char *teacher,
 // How long history.jsonl was when the state was saved.
 MUST_USE enum status state_history_bytes(const char *path, uint64_t *ret_bytes,
                                          struct diag *reterr);
-// Fills everything but stage, identity and data_hash, and the memory of the towers.
+// A warm start: parameters, statistics, moments and steps taken of another run's state, whose
+// network must be the same; nothing else.
+MUST_USE enum status state_warm(const char *path, struct state *state, struct diag *reterr);
+// Fills everything but stage, identity, data_hash and schema, and the memory of the towers.
 MUST_USE enum status state_load(const char *path, struct state *state, struct diag *reterr);

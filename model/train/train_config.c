@@ -135,6 +135,12 @@ double train_config_lr(const struct train_config *config, uint64_t epoch)
     return lr;
 }
 
+double train_config_rank(const struct train_config *config, const struct quality *quality)
+{
+    const double measures[] = {quality->ndcg10, quality->gauc, quality->auc};
+    return measures[config->train_rank_by];
+}
+
 double train_config_embed_lr(const struct train_config *config, uint64_t epoch)
 {
     double lr = train_config_lr(config, epoch);

@@ -3,6 +3,7 @@
 
 #include "base/cfg.h"
 #include "model/train/method.h"
+#include "model/train/quality.h"
 
 enum { TRAIN_CONFIG_TWO_STAGE, TRAIN_CONFIG_JOINT }; // mode
 
@@ -38,6 +39,8 @@ const struct method *train_config_method(const struct train_config *config);
 double train_config_alpha(const struct train_config *config); // as given, or 1/(1+r)
 // The learning rate of an epoch (from 0).
 double train_config_lr(const struct train_config *config, uint64_t epoch);
+// The measure of ranking that train.rank_by names.
+double train_config_rank(const struct train_config *config, const struct quality *quality);
 // The same for rows of embedding tables.
 double train_config_embed_lr(const struct train_config *config, uint64_t epoch);
 // What DIN's attention is made of.

@@ -7,6 +7,7 @@
 #include "model/train/epochs.h"
 #include "model/train/objective.h"
 #include "model/train/progress.h"
+#include "model/train/progressive.h"
 #include "model/train/state.h"
 
 #include <math.h>
@@ -26,7 +27,8 @@ struct trainer {
     size_t tower_count;
     struct objective objective;
     struct adam_config adam_config;
-    struct state state; // where the run is; saved as it is
+    struct state state;             // where the run is; saved as it is
+    struct progressive progressive; // only with train.progressive
     struct epochs epochs;
     char *state_path;
     uint64_t saved_ns;
@@ -44,6 +46,8 @@ MUST_USE static enum status trainer_step(struct trainer *trainer,
                                         &state->log_mass};
     struct objective_value value;
 
+    if (task->config->train_progressive)
+        TRY(progressive_score(&trainer->progressive, lists, reterr));
     minibatch_fill(batch, lists);
     for (size_t i = 0; i < trainer->input_count; i++)
         TRY(input_train_forward(&trainer->inputs[i], batch, reterr));
@@ -130,6 +134,8 @@ MUST_USE static enum status trainer_loop(struct trainer *trainer, struct diag *r
            (state->epoch == 0 || !keep_patience_over(&state->keep, state->epoch - 1,
                                                      (uint32_t)config->train_patience))) {
         TRY(trainer_epoch(trainer, reterr));
+        if (config->train_progressive)
+            TRY(progressive_close(&trainer->progressive, reterr));
         TRY(epochs_close(&trainer->epochs, state, reterr));
         state->epoch++;
         state->step = 0;
@@ -326,6 +332,7 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
                                            task->list_count, (size_t)config->train_batch);
     if (code != STATUS_OK)
         return diag_set(reterr, code, "out of memory for the plan of an epoch");
+    trainer->plan.as_given = config->train_order == 1;
     if (trainer->plan.docs < 2)
         return diag_set(reterr, STATUS_INVALID,
                         "training needs at least 2 documents, there are %zu", trainer->plan.docs);
@@ -334,12 +341,17 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
     TRY(trainer_make_towers(trainer, reterr));
     TRY(trainer_make_objective(trainer, reterr));
     TRY(trainer_make_epochs(trainer, reterr));
+    if (config->train_progressive)
+        TRY(progressive_init(&trainer->progressive, task, &trainer->towers[0],
+                             trainer->batch.max_rows, reterr));
 
     struct state *state = &trainer->state;
     *state = (struct state){.stage = task->stage,
                             .identity = task->identity,
                             .data_hash = task->data_hash,
                             .teacher = task->teacher_sha256 == NULL ? "" : task->teacher_sha256,
+                            .schema = trainer->batch.schema,
+                            .progressive = config->train_progressive ? &trainer->progressive : NULL,
                             .inputs = trainer->inputs,
                             .input_count = trainer->input_count,
                             .towers = trainer->towers,
@@ -347,6 +359,8 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
     keep_start(&state->keep, (enum keep_rule)config->train_keep);
     if (task->resume)
         TRY(state_load(trainer->state_path, state, reterr));
+    else if (task->warm_start != NULL)
+        TRY(state_warm(task->warm_start, state, reterr));
     trainer->saved_ns = tick_ns();
     return STATUS_OK;
 }
@@ -354,6 +368,7 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
 static void trainer_fini(struct trainer *trainer)
 {
     epochs_fini(&trainer->epochs);
+    progressive_fini(&trainer->progressive);
     objective_fini(&trainer->objective);
     for (size_t i = 0; i < trainer->tower_count; i++)
         tower_fini(&trainer->towers[i]);

@@ -31,8 +31,9 @@ struct trainer_task {
     const struct kernels *kernels;
     struct team *team;
     struct history *history;
-    const char *folder; // of the run
-    bool resume;        // go on from folder/state.safetensors, which is of this stage
+    const char *folder;     // of the run
+    const char *warm_start; // the state of another run to begin with, or NULL
+    bool resume;            // go on from folder/state.safetensors, which is of this stage
 };
 
 // Trains until the epochs or the patience are over and leaves folder/STAGE.safetensors.
