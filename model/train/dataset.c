@@ -3,6 +3,7 @@
 #include "base/hash64.h"
 #include "model/train/dataset_build.h"
 #include "model/train/dataset_image.h"
+#include "model/train/dataset_owned.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -106,24 +107,83 @@ enum status dataset_open(const char *path, const struct dataset_options *options
     return STATUS_OK;
 }
 
+enum dataset_format dataset_format_of(const char *path)
+{
+    static const struct {
+        const char *ending;
+        enum dataset_format format;
+    } endings[] = {{".jsonl", DATASET_JSONL}, {".jsonl.gz", DATASET_JSONL}, {".csv", DATASET_CSV},
+                   {".csv.gz", DATASET_CSV},  {".tsv", DATASET_CSV},        {".tsv.gz", DATASET_CSV},
+                   {".ctr", DATASET_CTR}};
+    const size_t size = strlen(path);
+    for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+        const size_t length = strlen(endings[i].ending);
+        if (size > length && strcmp(path + size - length, endings[i].ending) == 0)
+            return endings[i].format;
+    }
+    return DATASET_LETOR;
+}
+
 void dataset_close(struct dataset *dataset)
 {
-    if (dataset->mapping != NULL)
-        munmap(dataset->mapping, dataset->mapping_bytes);
+    dataset_owned_free(dataset->owned);
     *dataset = (struct dataset){0};
+}
+
+// The image that has the list.
+static const struct dataset_part *dataset_part(const struct dataset *dataset, size_t list)
+{
+    size_t low = 0, high = dataset->part_count - 1;
+    while (low < high) {
+        const size_t middle = low + (high - low + 1) / 2;
+        if (dataset->parts[middle].first_list <= list)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return &dataset->parts[low];
 }
 
 const union row_cell *dataset_shared(const struct dataset *dataset, size_t list)
 {
-    (void)list;
-    assert(dataset->shared_cells == 0);
-    return NULL;
+    const struct dataset_part one = {.cells = dataset->cells};
+    const struct dataset_part *part = dataset->parts == NULL ? &one : dataset_part(dataset, list);
+    return part->cells + (list - part->first_list) * dataset->shared_cells +
+           (dataset->offset[list] - part->first_doc) * dataset->columns;
 }
 
 const union row_cell *dataset_rows(const struct dataset *dataset, size_t list)
 {
-    const float *row = dataset->values + dataset->offset[list] * dataset->columns;
-    return (const union row_cell *)(const void *)row;
+    assert(list < dataset->lists);
+    return dataset_shared(dataset, list) + dataset->shared_cells;
+}
+
+// Whole pages around the cells of lists of one image.
+static void dataset_forget(const struct dataset *dataset, size_t first_list, size_t end_list)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const size_t last = end_list - 1;
+    const size_t docs = (size_t)(dataset->offset[end_list] - dataset->offset[last]);
+    const uintptr_t begin = (uintptr_t)dataset_shared(dataset, first_list) / page * page;
+    const uintptr_t end = (uintptr_t)(dataset_rows(dataset, last) + docs * dataset->columns);
+    const uintptr_t whole = (end - begin + page - 1) / page * page;
+    madvise((void *)begin, whole, MADV_DONTNEED); // what is mapped from a file is read again
+}
+
+void dataset_release(const struct dataset *dataset, size_t first_list, size_t end_list)
+{
+    if (dataset->owned == NULL)
+        return;
+    while (first_list < end_list) {
+        size_t end = end_list;
+        if (dataset->parts != NULL) {
+            const struct dataset_part *part = dataset_part(dataset, first_list);
+            if (part + 1 < dataset->parts + dataset->part_count && part[1].first_list < end)
+                end = part[1].first_list;
+        }
+        dataset_forget(dataset, first_list, end);
+        first_list = end;
+    }
 }
 
 struct span dataset_qid(const struct dataset *dataset, size_t list)

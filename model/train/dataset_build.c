@@ -143,7 +143,7 @@ static void dataset_build_parts(const struct dataset_build *build, const struct 
                                 const struct dataset_image_layout *layout, size_t columns,
                                 char *image)
 {
-    dataset_build_widen(build, (float *)(void *)(image + layout->values), columns);
+    dataset_build_widen(build, (float *)(void *)(image + layout->cells), columns);
     memcpy(image + layout->grade, build->grades.data, build->grades.size);
     memcpy(image + layout->offset, build->offsets.data, build->offsets.size);
     memcpy(image + layout->offset + build->offsets.size, &build->docs, sizeof(build->docs));
@@ -159,24 +159,11 @@ MUST_USE static enum status dataset_build_image(struct dataset_build *build,
     const struct qidset *qids = letor_qids(letor);
     struct dataset_image_layout layout;
     void *image = NULL;
-    if (!dataset_image_plan(header->docs, header->columns, header->lists, header->name_bytes,
-                            &layout))
+    if (!dataset_image_plan(header, &layout))
         return diag_at_line(reterr, STATUS_TOO_LARGE, build->target, 0, 0, "too much data");
     TRY(dataset_build_map(build, layout.end, &image, reterr));
     dataset_build_parts(build, qids, &layout, header->columns, image);
-    dataset_image_bind(image, header, &layout, ret_dataset);
-    header->content_hash = dataset_image_content_hash(ret_dataset);
-    ret_dataset->content_hash = header->content_hash;
-    ret_dataset->mapping = image;
-    dataset_image_seal(header, image);
-    enum status code = STATUS_OK;
-    if (header->content_hash == 0)
-        code = diag_at_line(reterr, STATUS_NO_MEMORY, build->target, 0, 0, "out of memory");
-    else if (mprotect(image, layout.end, PROT_READ) != 0)
-        code = diag_errno(reterr, build->target, "cannot protect");
-    if (code != STATUS_OK)
-        munmap(image, layout.end);
-    return code;
+    return dataset_image_finish(image, header, &layout, build->target, ret_dataset, reterr);
 }
 
 MUST_USE static enum status dataset_build_read(struct dataset_build *build, struct letor *letor,

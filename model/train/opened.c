@@ -1,8 +1,8 @@
 #include "model/train/opened.h"
 
-#include "base/log.h"
+#include "model/train/commands.h"
+#include "model/train/datafile.h"
 #include "model/train/letor.h"
-#include "model/train/progress.h"
 #include "proto/json_value.h"
 
 #include <string.h>
@@ -25,28 +25,32 @@ static uint32_t opened_columns(const struct checkpoint *checkpoint)
     return columns;
 }
 
-static void opened_progress(void *context, uint64_t done, uint64_t total)
+// A model of LETOR columns takes LETOR; every other one impressions, as its own schema encodes them.
+static bool opened_is_letor(const struct checkpoint *checkpoint)
 {
-    struct progress *progress = context;
-    progress->total = total;
-    progress_update(progress, done, NULL);
+    for (size_t i = 0; i < checkpoint->schema.count; i++)
+        if (checkpoint->schema.features[i].columns != NULL)
+            return true;
+    return false;
 }
 
-MUST_USE static enum status opened_data(const char *path, uint64_t skip_bad, uint32_t columns,
+MUST_USE static enum status opened_data(const char *path, uint64_t skip_bad, bool unlabelled,
+                                        const struct checkpoint *checkpoint,
                                         struct dataset *ret_data, struct diag *reterr)
 {
-    struct progress progress;
-    struct dataset_options options = {.columns = columns,
-                                      .skip_bad = skip_bad,
-                                      .progress = opened_progress,
-                                      .progress_context = &progress};
-    progress_start(&progress, "reading", 0, "bytes");
-    enum status code = dataset_open(path, &options, ret_data, reterr);
-    progress_end(&progress);
-    if (code == STATUS_OK && ret_data->skipped_lines > 0)
-        LOG_EVENT(LOG_WARN, "bad lines skipped", LOG_S("file", path),
-                  LOG_I("lines", ret_data->skipped_lines), LOG_S("first", ret_data->first_skipped));
-    return code;
+    const bool letor = opened_is_letor(checkpoint);
+    const enum dataset_format format = dataset_format_of(path);
+    struct dataset_options options = {.skip_bad = skip_bad, .unlabelled = unlabelled};
+    if (letor != (format == DATASET_LETOR))
+        return diag_at_line(reterr, STATUS_INVALID, path, 0, 0, "%s",
+                            letor ? "the model scores LETOR files, and this is none by its name"
+                                  : "the model scores impressions: .jsonl, .csv, .tsv (with or "
+                                    "without .gz) or .ctr files");
+    if (letor)
+        options.columns = opened_columns(checkpoint);
+    else
+        options.schema = &checkpoint->schema;
+    return datafile_open(path, "scored", &options, ret_data, reterr);
 }
 
 enum status opened_open(const struct command *command, const struct command_line *line,
@@ -69,8 +73,8 @@ enum status opened_open_file(const struct command *command, const struct command
     TRY(command_u64(command, line, "skip-bad", 0, 0, UINT32_MAX, &skip_bad, reterr));
     TRY(kernels_choose(set == NULL ? "auto" : set, &kernels, reterr));
     TRY(scorer_load(model, kernels, &opened.scorer, reterr));
-    enum status code = opened_data(path, skip_bad, opened_columns(&opened.scorer.checkpoint),
-                                   &opened.data, reterr);
+    enum status code = opened_data(path, skip_bad, command == &cmd_score,
+                                   &opened.scorer.checkpoint, &opened.data, reterr);
     if (code == STATUS_OK)
         code = scoreset_init(&opened.set, &opened.data, NULL, 0, reterr);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);

@@ -11,6 +11,39 @@ enum {
     SCORESET_ROWS = 256, // rows after which lists are scored together
 };
 
+static int scoreset_compare(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+// Users by number: the place of their hash among all that are in the set.
+MUST_USE static enum status scoreset_groups(struct scoreset *set)
+{
+    const uint64_t *group = set->dataset->group;
+    uint64_t *sorted = calloc(set->lists + 1, sizeof(*sorted));
+    size_t count = 0;
+    set->group = calloc(set->docs + 1, sizeof(*set->group));
+    if (sorted == NULL || set->group == NULL) {
+        free(sorted);
+        return STATUS_NO_MEMORY;
+    }
+    for (size_t i = 0; i < set->lists; i++)
+        sorted[i] = group[set->list[i]];
+    qsort(sorted, set->lists, sizeof(*sorted), scoreset_compare);
+    for (size_t i = 0; i < set->lists; i++)
+        if (count == 0 || sorted[i] != sorted[count - 1])
+            sorted[count++] = sorted[i];
+    for (size_t i = 0; i < set->lists; i++) {
+        const uint64_t *found = bsearch(&group[set->list[i]], sorted, count, sizeof(*sorted),
+                                        scoreset_compare);
+        for (uint64_t d = set->offset[i]; d < set->offset[i + 1]; d++)
+            set->group[d] = (uint32_t)(found - sorted);
+    }
+    free(sorted);
+    return STATUS_OK;
+}
+
 enum status scoreset_init(struct scoreset *set, const struct dataset *dataset, const uint32_t *list,
                           size_t count, struct diag *reterr)
 {
@@ -36,7 +69,11 @@ enum status scoreset_init(struct scoreset *set, const struct dataset *dataset, c
         memcpy(set->grade + set->offset[i], dataset->grade + begin,
                (size_t)(end - begin) * sizeof(float));
     }
-    return STATUS_OK;
+    if (dataset->group == NULL || scoreset_groups(set) == STATUS_OK)
+        return STATUS_OK;
+    scoreset_fini(set);
+    return diag_set(reterr, STATUS_NO_MEMORY, "out of memory for the groups of %zu lists",
+                    dataset->lists);
 }
 
 void scoreset_fini(struct scoreset *set)
@@ -45,6 +82,7 @@ void scoreset_fini(struct scoreset *set)
     free(set->offset);
     free(set->grade);
     free(set->logit);
+    free(set->group);
     memset(set, 0, sizeof(*set));
 }
 
@@ -179,7 +217,8 @@ enum status scoreset_quality(const struct scoreset *set, const struct calibrate 
                                   .docs = set->docs,
                                   .offset = set->offset,
                                   .logit = set->logit,
-                                  .grade = set->grade};
+                                  .grade = set->grade,
+                                  .group = set->group};
     // Without a map the logits themselves are measured: no digit of LogLoss goes through p.
     if (calibrate_is_plain(calibrate))
         return quality_measure(&input, ret_quality, reterr);

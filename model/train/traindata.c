@@ -3,18 +3,13 @@
 #include "base/file.h"
 #include "base/hash64.h"
 #include "base/log.h"
-#include "model/train/progress.h"
+#include "model/train/datafile.h"
+#include "model/train/encoding.h"
+#include "model/train/fit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void traindata_progress(void *context, uint64_t done, uint64_t total)
-{
-    struct progress *progress = context;
-    progress->total = total;
-    progress_update(progress, done, NULL);
-}
 
 static void traindata_tell(const char *role, const struct dataset *dataset)
 {
@@ -29,9 +24,10 @@ static void traindata_tell(const char *role, const struct dataset *dataset)
                   LOG_S("role", role), LOG_I("clicks", clicks));
 }
 
-// One file; its cache has the name of its role and lies in the run folder or in a shared one.
+// The files of a role; their cache has its name and lies in the run folder or in a shared one.
 MUST_USE static enum status traindata_file(const struct train_config *config, const char *folder,
-                                           const char *role, const char *path, uint32_t columns,
+                                           const char *role, const char *path,
+                                           const struct dataset_options *how,
                                            struct dataset *ret_dataset, struct diag *reterr)
 {
     char *caches = file_join(folder, config->data_cache), *cache = NULL;
@@ -39,45 +35,32 @@ MUST_USE static enum status traindata_file(const struct train_config *config, co
         free(caches);
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     }
-    struct progress progress;
-    char title[64];
-    snprintf(title, sizeof(title), "reading %s data", role);
-    struct dataset_options options = {.columns = columns,
-                                      .skip_bad = (uint64_t)config->data_skip_bad,
-                                      .cache_path = cache,
-                                      .progress = traindata_progress,
-                                      .progress_context = &progress};
+    struct dataset_options options = *how;
+    options.skip_bad = (uint64_t)config->data_skip_bad;
+    options.cache_path = cache;
+    options.format = (enum dataset_format)config->data_format;
+    options.threads = (unsigned)config->train_threads;
     enum status code = file_make_folder(caches, reterr);
-    if (code == STATUS_OK) {
-        progress_start(&progress, title, 0, "bytes");
-        code = dataset_open(path, &options, ret_dataset, reterr);
-        progress_end(&progress);
-    }
+    if (code == STATUS_OK)
+        code = datafile_open(path, role, &options, ret_dataset, reterr);
     free(caches);
     free(cache);
-    if (code == STATUS_OK && ret_dataset->cache_note[0] != '\0')
-        LOG_EVENT(LOG_INFO, "data cache made anew", LOG_S("reason", ret_dataset->cache_note));
-    if (code == STATUS_OK && ret_dataset->skipped_lines > 0)
-        LOG_EVENT(LOG_WARN, "bad lines skipped", LOG_S("first", ret_dataset->first_skipped));
     if (code == STATUS_OK)
         traindata_tell(role, ret_dataset);
     return code;
 }
 
-MUST_USE static enum status traindata_files(const struct train_config *config, const char *folder,
-                                            struct traindata *data, struct diag *reterr)
+// Validation and test data, read as the training data were.
+MUST_USE static enum status traindata_others(const struct train_config *config, const char *folder,
+                                             const struct dataset_options *how,
+                                             struct traindata *data, struct diag *reterr)
 {
-    TRY(traindata_file(config, folder, "train", config->data_train, (uint32_t)config->data_columns,
-                       &data->train, reterr));
-    uint32_t columns = (uint32_t)data->train.columns;
     if (config->data_valid[0] != '\0') {
-        TRY(traindata_file(config, folder, "valid", config->data_valid, columns, &data->valid,
-                           reterr));
+        TRY(traindata_file(config, folder, "valid", config->data_valid, how, &data->valid, reterr));
         data->has_valid = true;
     }
     if (config->data_test[0] != '\0') {
-        TRY(traindata_file(config, folder, "test", config->data_test, columns, &data->test,
-                           reterr));
+        TRY(traindata_file(config, folder, "test", config->data_test, how, &data->test, reterr));
         data->has_test = true;
     }
     return STATUS_OK;
@@ -162,9 +145,14 @@ static bool traindata_needs_privileged(const struct train_config *config)
     return method_sees_privileged(method) || (teacher != NULL && method_sees_privileged(teacher));
 }
 
-MUST_USE static enum status traindata_schemas(const struct train_config *config,
-                                              struct traindata *data, struct diag *reterr)
+// LETOR: the files say what the features are.
+MUST_USE static enum status traindata_letor(const struct train_config *config, const char *folder,
+                                            struct traindata *data, struct diag *reterr)
 {
+    struct dataset_options how = {.columns = (uint32_t)config->data_columns};
+    TRY(traindata_file(config, folder, "train", config->data_train, &how, &data->train, reterr));
+    how.columns = (uint32_t)data->train.columns;
+    TRY(traindata_others(config, folder, &how, data, reterr));
     size_t count = config->data_privileged.count;
     uint32_t *privileged = calloc(count + 1, sizeof(*privileged));
     if (privileged == NULL)
@@ -177,13 +165,54 @@ MUST_USE static enum status traindata_schemas(const struct train_config *config,
     free(privileged);
     if (code == STATUS_OK && config->features != NULL)
         code = traindata_declared(config, "the configuration", &data->teacher, reterr);
-    if (code == STATUS_OK && traindata_needs_privileged(config) &&
-        !schema_has_privileged(&data->teacher))
-        code = diag_at_path(reterr, STATUS_CONFIG, "data.privileged",
+    return code;
+}
+
+// Names of a label: a privileged feature of that name would tell the teacher the answer.
+MUST_USE static enum status traindata_honest(const struct schema *schema, const char *csv_label,
+                                             struct diag *reterr)
+{
+    const char *const labels[] = {"label", "click", "clicked", csv_label};
+    for (size_t i = 0; i < schema->count; i++) {
+        const char *name = schema->features[i].name;
+        for (size_t k = 0; k < sizeof(labels) / sizeof(*labels); k++)
+            if (labels[k] != NULL && strcmp(name, labels[k]) == 0)
+                return diag_at_path(reterr, STATUS_CONFIG, "features",
+                                    "\"%s\" gives the label away: leave it out", name);
+    }
+    return STATUS_OK;
+}
+
+// Impressions: `features:` says what they are.
+MUST_USE static enum status traindata_log(const struct train_config *config, const char *folder,
+                                          struct traindata *data, struct diag *reterr)
+{
+    struct schema *schema = &data->teacher;
+    if (config->features == NULL)
+        return diag_at_path(reterr, STATUS_CONFIG, "features",
+                            "is missing: impressions are read by a list of features");
+    TRY(schema_from_yaml(config->features, "the configuration", schema, reterr));
+    TRY(traindata_honest(schema, NULL, reterr));
+    struct dataset_options how = {.schema = schema};
+    TRY(traindata_file(config, folder, "train", config->data_train, &how, &data->train, reterr));
+    encoding_set_vocabs(schema, data->train.schema);
+    schema_share_vocabs(schema);
+    return traindata_others(config, folder, &how, data, reterr);
+}
+
+// What is learnt from the lists that teach, and what follows from it.
+MUST_USE static enum status traindata_schemas(const struct train_config *config,
+                                              struct traindata *data, struct diag *reterr)
+{
+    if (data->train.schema != NULL)
+        TRY(fit_numbers(&data->train, data->lists, data->list_count, &data->teacher, reterr));
+    TRY(schema_size_tables(&data->teacher, reterr));
+    if (traindata_needs_privileged(config) && !schema_has_privileged(&data->teacher))
+        return diag_at_path(reterr, STATUS_CONFIG, "data.privileged",
                             "method %s needs privileged features: name columns, or set "
-                            "data.page_context",
+                            "data.page_context, or mark features as privileged",
                             train_config_method(config)->name);
-    return code == STATUS_OK ? schema_student(&data->teacher, &data->student, reterr) : code;
+    return schema_student(&data->teacher, &data->student, reterr);
 }
 
 static uint64_t traindata_hash(const struct traindata *data)
@@ -197,13 +226,16 @@ enum status traindata_open(const struct train_config *config, const char *folder
                            struct traindata *ret_data, struct diag *reterr)
 {
     struct traindata data = {0};
-    enum status code = traindata_files(config, folder, &data, reterr);
-    if (code == STATUS_OK)
-        code = traindata_schemas(config, &data, reterr);
+    enum dataset_format format =
+        datafile_format(config->data_train, (enum dataset_format)config->data_format);
+    enum status code = format == DATASET_LETOR ? traindata_letor(config, folder, &data, reterr)
+                                               : traindata_log(config, folder, &data, reterr);
     // The set of validation scores points at a data set: it is made where both stay.
     *ret_data = data;
     if (code == STATUS_OK)
         code = traindata_split(config, ret_data, reterr);
+    if (code == STATUS_OK)
+        code = traindata_schemas(config, ret_data, reterr);
     if (code != STATUS_OK)
         traindata_close(ret_data);
     ret_data->hash = traindata_hash(ret_data);

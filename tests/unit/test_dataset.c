@@ -86,7 +86,7 @@ static void in_memory(void **state)
     assert_small(&dataset);
     assert_string_equal(dataset.cache_note, "");
     dataset_close(&dataset);
-    assert_null(dataset.mapping);
+    assert_null(dataset.owned);
 }
 
 // `small`, packed by Python's gzip.
