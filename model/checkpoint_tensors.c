@@ -44,8 +44,7 @@ static PRINTF_LIKE(7, 8) void add(struct checkpoint_tensors *tensors, enum safet
 {
     if (tensors->count == tensors->room) {
         size_t room = tensors->room == 0 ? 64 : 2 * tensors->room;
-        struct checkpoint_tensor *more =
-            reallocarray(tensors->items, room, sizeof *tensors->items);
+        struct checkpoint_tensor *more = reallocarray(tensors->items, room, sizeof *tensors->items);
         if (more == NULL) {
             tensors->out_of_memory = true;
             return;

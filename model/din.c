@@ -21,8 +21,8 @@ struct stage {
     size_t in, out;
     size_t computed; // numbers that the kernel writes per row
     struct kernels_panels panels;
-    const float *weight; // (out, in) of a narrow layer; NULL of a wide one
-    const float *bias;   // padded with zeros to whole lines, like those below
+    const float *weight;      // (out, in) of a narrow layer; NULL of a wide one
+    const float *bias;        // padded with zeros to whole lines, like those below
     struct kernels_dice dice; // PReLU has the kappa alone
 };
 
@@ -32,10 +32,10 @@ struct din {
     enum din_activation activation;
     bool softmax;
     struct kernels_panels a, b;
-    const float *zeros;                          // (line_of(layers[0].out)): where q_t starts
-    size_t line;                                 // row length of p_b and q_t
+    const float *zeros;                             // (line_of(layers[0].out)): where q_t starts
+    size_t line;                                    // row length of p_b and q_t
     size_t product_stride, even_stride, odd_stride; // of the blocks of pairs
-    float *memory;                               // all weights
+    float *memory;                                  // all weights
     struct stage stages[DIN_MAX_LAYERS];
 };
 
@@ -201,8 +201,8 @@ static void pack_stage(const struct din_weights *weights, size_t k, struct stage
     if (narrow)
         stage->weight = pack_floats(layer->weight, layer->out * layer->in, free_floats);
     else
-        stage->panels = pack_panels(k == 0 ? weights->c : layer->weight, stage->in, layer->out,
-                                    free_floats);
+        stage->panels =
+            pack_panels(k == 0 ? weights->c : layer->weight, stage->in, layer->out, free_floats);
     stage->bias = pack_floats(layer->bias, layer->out, free_floats);
     if (k + 1 < weights->layer_count)
         pack_activation(layer, weights->activation, &stage->dice, free_floats);
@@ -302,10 +302,9 @@ static void fill_pairs(const struct din *din, const struct work *work, size_t be
         din->kernels->add_row(work->once + first * din->line, count, din->line,
                               work->q + candidate * din->line, din->line,
                               work->even + (pair - begin) * din->even_stride, din->even_stride);
-        din->kernels->mul_row(work->e_b + first * din->dim, count, din->dim,
-                              work->e_t + candidate * work->e_t_stride, din->dim,
-                              work->product + (pair - begin) * din->product_stride,
-                              din->product_stride);
+        din->kernels->mul_row(
+            work->e_b + first * din->dim, count, din->dim, work->e_t + candidate * work->e_t_stride,
+            din->dim, work->product + (pair - begin) * din->product_stride, din->product_stride);
         pair += count;
     }
 }
@@ -378,11 +377,8 @@ void din_forward(const struct din *din, const float *once, const float *e_b, siz
                  void *scratch)
 {
     assert((uintptr_t)scratch % ALIGN_BYTES == 0);
-    struct work work = {.once = once,
-                        .e_b = e_b,
-                        .behaviours = behaviours,
-                        .e_t_stride = e_t_stride,
-                        .q = scratch};
+    struct work work = {
+        .once = once, .e_b = e_b, .behaviours = behaviours, .e_t_stride = e_t_stride, .q = scratch};
     work.product = work.q + BLOCK_CANDIDATES * din->line;
     work.even = work.product + BLOCK_PAIRS * din->product_stride;
     work.odd = work.even + BLOCK_PAIRS * din->even_stride;

@@ -38,9 +38,9 @@ struct din_layer {
 };
 
 struct din_weights {
-    size_t dim;               // of an embedding
-    const float *a, *b, *c;   // (layers[0].out, dim) each
-    size_t layer_count;       // 2 .. DIN_MAX_LAYERS
+    size_t dim;                              // of an embedding
+    const float *a, *b, *c;                  // (layers[0].out, dim) each
+    size_t layer_count;                      // 2 .. DIN_MAX_LAYERS
     struct din_layer layers[DIN_MAX_LAYERS]; // layers[0].in = 4 dim; the last has out = 1
     enum din_activation activation;
     bool softmax;
@@ -54,7 +54,7 @@ void din_free(struct din *din);
 
 size_t din_dim(const struct din *din);
 // Lengths for at most max_behaviours; the caller bounds these so that the products fit.
-size_t din_once_floats(const struct din *din, size_t max_behaviours); // what din_once fills
+size_t din_once_floats(const struct din *din, size_t max_behaviours);   // what din_once fills
 size_t din_scratch_bytes(const struct din *din, size_t max_behaviours); // a multiple of 64
 
 // Once per request: p_b of each of e_b (behaviours, dim), oldest first, into once.

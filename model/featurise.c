@@ -100,7 +100,8 @@ void featurise_rows(const struct featurise *featurise, const union row_cell *sha
     const struct schema *schema = featurise->schema;
     for (size_t f = 0; f < schema->count; f++) {
         const struct schema_feature *feature = &schema->features[f];
-        if (schema_in_shared_columns(feature) || schema_is_din(feature))
+        if (schema_in_shared_columns(feature) || schema_is_din(feature) ||
+            (feature->privileged && !featurise->privileged))
             continue;
         float *column = columns + feature->column;
         if (feature->source == SCHEMA_LOO_MEAN) {

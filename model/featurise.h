@@ -10,6 +10,7 @@ struct featurise {
     const struct schema *schema; // its tables are sized
     const struct kernels *kernels;
     const float *const *tables; // (table_count) of (rows, dim) each; row 0 is zero
+    bool privileged;            // false: privileged columns, the last of a row, are not made
 };
 
 // The row of a table that a cell stands for: the id itself, or the quantile bucket of a number (row

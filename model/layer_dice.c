@@ -17,7 +17,8 @@ static inline float exp_minus(float a)
 {
     const float round = 0x1.8p23F; // adding it leaves the nearest integer in the low bits
     float shifted = a * 0x1.715476p+0F + round, k = shifted - round;
-    float r = (k * 0x1.62e4p-1F - a) + k * 0x1.7f7d1cp-20F; // ln2 in two parts, k times the first exact
+    float r =
+        (k * 0x1.62e4p-1F - a) + k * 0x1.7f7d1cp-20F; // ln2 in two parts, k times the first exact
     float p = 1.0F / 720 + r * (1.0F / 5040);
     p = 1.0F / 120 + r * p;
     p = 1.0F / 24 + r * p;
@@ -104,8 +105,8 @@ CLONES static void backward_sum_row(const struct layer_dice *dice, const float *
     }
 }
 
-void layer_dice_backward_sum(const struct layer_dice *dice, const float *g, const float *x, size_t n,
-                             const struct layer_dice_sums *sums)
+void layer_dice_backward_sum(const struct layer_dice *dice, const float *g, const float *x,
+                             size_t n, const struct layer_dice_sums *sums)
 {
     for (size_t i = 0; i < n; i++)
         backward_sum_row(dice, g + i * dice->bn.units, x + i * dice->bn.units, sums->h, sums->hx,

@@ -71,8 +71,8 @@ static MUST_USE enum status yaml_scalar(const struct schema_node *node, const ch
     return STATUS_OK;
 }
 
-enum status schema_node_text(const struct schema_node *node, const char *key,
-                             struct span *ret_text, struct diag *reterr)
+enum status schema_node_text(const struct schema_node *node, const char *key, struct span *ret_text,
+                             struct diag *reterr)
 {
     if (!schema_node_has(node, key))
         return no_value(node, key, reterr);
@@ -90,8 +90,7 @@ enum status schema_node_text(const struct schema_node *node, const char *key,
 }
 
 enum status schema_node_choice(const struct schema_node *node, const char *key,
-                               const char *const *choices, unsigned *ret_index,
-                               struct diag *reterr)
+                               const char *const *choices, unsigned *ret_index, struct diag *reterr)
 {
     struct span text;
     TRY(schema_node_text(node, key, &text, reterr));
@@ -127,8 +126,8 @@ enum status schema_node_int(const struct schema_node *node, const char *key, int
     return STATUS_OK;
 }
 
-enum status schema_node_number(const struct schema_node *node, const char *key,
-                               double *ret_number, struct diag *reterr)
+enum status schema_node_number(const struct schema_node *node, const char *key, double *ret_number,
+                               struct diag *reterr)
 {
     if (!schema_node_has(node, key))
         return no_value(node, key, reterr);
@@ -206,8 +205,8 @@ enum status schema_node_pair(const struct schema_node *node, const char *key, ch
     if (!pair)
         return wrong_value(node, key, "a list of two names", reterr);
     for (size_t i = 0; i < 2; i++) {
-        struct span text = yaml != NULL ? yaml->items[i]->text
-                                        : json_value_text(json_value_at(json, i));
+        struct span text =
+            yaml != NULL ? yaml->items[i]->text : json_value_text(json_value_at(json, i));
         TRY(copy_name(&place, text, &ret_names[i], reterr));
     }
     return STATUS_OK;

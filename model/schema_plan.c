@@ -175,8 +175,7 @@ static MUST_USE enum status plan_tables(const struct plan *plan)
     }
     for (size_t i = 0; i < schema->count; i++) {
         const struct schema_feature *feature = &schema->features[i];
-        if (schema_is_din(feature) &&
-            feature->table != schema->features[feature->target].table)
+        if (schema_is_din(feature) && feature->table != schema->features[feature->target].table)
             return schema_rules_fault(plan->place, plan->reterr,
                                       "feature \"%s\" and its target \"%s\" do not share a table",
                                       feature->name, feature->target_of);

@@ -28,14 +28,28 @@ static const struct {
     const char *key;
     unsigned kinds;
 } key_rules[] = {
-    {"name", OF_ALL},        {"scope", OF_ALL},         {"kind", OF_ALL},
-    {"privileged", OF_ALL},  {"source", OF_DENSE | OF_ID}, {"of", OF_DENSE | OF_ID},
-    {"size", OF_DENSE},      {"transform", OF_DENSE},   {"default", OF_DENSE},
-    {"quantiles", OF_DENSE}, {"columns", OF_DENSE},     {"mean", OF_DENSE},
-    {"scale", OF_DENSE},     {"dim", OF_ALL},           {"encode", OF_ID | OF_LIST},
-    {"buckets", OF_ID | OF_LIST | OF_CROSS},            {"min_count", OF_ID | OF_LIST},
-    {"table", OF_ID | OF_LIST}, {"max_len", OF_LIST},   {"pool", OF_LIST},
-    {"target", OF_LIST},     {"cross", OF_CROSS},
+    {"name", OF_ALL},
+    {"scope", OF_ALL},
+    {"kind", OF_ALL},
+    {"privileged", OF_ALL},
+    {"source", OF_DENSE | OF_ID},
+    {"of", OF_DENSE | OF_ID},
+    {"size", OF_DENSE},
+    {"transform", OF_DENSE},
+    {"default", OF_DENSE},
+    {"quantiles", OF_DENSE},
+    {"columns", OF_DENSE},
+    {"mean", OF_DENSE},
+    {"scale", OF_DENSE},
+    {"dim", OF_ALL},
+    {"encode", OF_ID | OF_LIST},
+    {"buckets", OF_ID | OF_LIST | OF_CROSS},
+    {"min_count", OF_ID | OF_LIST},
+    {"table", OF_ID | OF_LIST},
+    {"max_len", OF_LIST},
+    {"pool", OF_LIST},
+    {"target", OF_LIST},
+    {"cross", OF_CROSS},
 };
 enum { KEYS = sizeof key_rules / sizeof key_rules[0] };
 

@@ -77,17 +77,23 @@ static MUST_USE enum status score_golden(const struct scorer *scorer, struct are
     return STATUS_OK;
 }
 
-static MUST_USE enum status prove(const struct scorer *scorer, struct diag *reterr)
+enum status scorer_golden(const struct scorer *scorer, float *logit, struct diag *reterr)
 {
-    float logit[CHECKPOINT_GOLDEN_ROWS];
     struct arena arena;
     size_t bytes = 0;
     if (!scorer_bytes(scorer, 1, &bytes) || arena_init(&arena, bytes) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory to score the golden rows");
     enum status code = score_golden(scorer, &arena, logit);
     arena_fini(&arena);
-    if (code != STATUS_OK)
-        return diag_set(reterr, code, "the golden rows cannot be scored");
+    return code == STATUS_OK
+               ? code
+               : diag_set(reterr, code, "the golden rows cannot be scored: %s", status_text(code));
+}
+
+static MUST_USE enum status prove(const struct scorer *scorer, struct diag *reterr)
+{
+    float logit[CHECKPOINT_GOLDEN_ROWS];
+    TRY(scorer_golden(scorer, logit, reterr));
     return compare_golden(scorer, logit, reterr);
 }
 
@@ -149,7 +155,7 @@ enum status scorer_featurise(const struct scorer *scorer, const union row_cell *
                              struct scorer_input *ret_input)
 {
     const struct schema *schema = &scorer->checkpoint.schema;
-    const struct featurise featurise = {schema, scorer->kernels, scorer->checkpoint.tables};
+    const struct featurise featurise = {schema, scorer->kernels, scorer->checkpoint.tables, true};
     struct scorer_input input = {.cells = shared};
     size_t floats = 0;
     if (!num_mul(n, schema->row_width, &floats))

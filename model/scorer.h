@@ -19,6 +19,10 @@ struct scorer {
 MUST_USE enum status scorer_make(struct scorer *scorer, struct diag *reterr);
 void scorer_unmake(struct scorer *scorer);
 
+// The logits of the checkpoint's golden rows (golden_rows), each scored as a request of one
+// candidate.
+MUST_USE enum status scorer_golden(const struct scorer *scorer, float *logit, struct diag *reterr);
+
 // Loads the file, packs the weights and proves them: the golden rows must give the golden logits
 // bit for bit, with the scalar and the chosen kernels (warm-up and self-test in one).
 MUST_USE enum status scorer_load(const char *path, const struct kernels *kernels,

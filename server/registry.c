@@ -21,15 +21,17 @@ static enum status make_layout(struct registry_model *model)
 {
     const struct schema *schema = &model->scorer.checkpoint.schema;
     model->fields = calloc(schema->count + 1, sizeof(*model->fields));
-    if (model->fields == NULL)
+    model->crosses = calloc(schema->count + 1, sizeof(*model->crosses));
+    if (model->fields == NULL || model->crosses == NULL)
         return STATUS_NO_MEMORY;
-    schema_layout(schema, model->fields, &model->layout);
+    schema_layout(schema, model->fields, model->crosses, &model->layout);
     return STATUS_OK;
 }
 
 static void free_model(struct registry_model *model)
 {
     free(model->fields);
+    free(model->crosses);
     scorer_fini(&model->scorer);
     free(model);
 }

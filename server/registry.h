@@ -18,7 +18,8 @@ struct registry_model {
     char version[REGISTRY_VERSION_TEXT]; // decimal, as the folder is called
     char sha256[REGISTRY_SHA_DIGITS + 1];
     struct scorer scorer;
-    struct row_field *fields; // of the layout
+    struct row_field *fields;  // of the layout
+    struct row_cross *crosses; // of the layout
     struct row_layout layout;
 };
 

@@ -50,7 +50,7 @@ typedef void kernels_prelu_fn(float *x, size_t n, size_t x_stride, size_t width,
 // Dice of x (n, width) in place: x * (kappa + rest * sigmoid((x - mean) * inverse)), each operation
 // rounded, sigmoid as above.
 struct kernels_dice {
-    const float *kappa, *rest;    // (width) each; rest = 1 - kappa
+    const float *kappa, *rest;   // (width) each; rest = 1 - kappa
     const float *mean, *inverse; // of the square root of the variance
 };
 typedef void kernels_dice_fn(float *x, size_t n, size_t x_stride, size_t width,

@@ -108,7 +108,8 @@ static void next_forward(const struct din_step *step, size_t k, const struct din
         layer_dice_forward(&front->dice, z, range->pairs, y);
     else
         layer_prelu_forward(&front->prelu, z, range->pairs, y);
-    layer_linear_forward(&stage->linear, y, range->pairs, stage->z + range->pair * stage->linear.out);
+    layer_linear_forward(&stage->linear, y, range->pairs,
+                         stage->z + range->pair * stage->linear.out);
 }
 
 static void forward_tile(struct din_step *step, size_t shard, const struct din_pairs_range *range)
@@ -143,8 +144,8 @@ static void centred_job(void *context, size_t shard)
 {
     const struct din_step *step = context;
     const struct din_stage *stage = &step->stages[step->at];
-    struct din_pairs_range range = din_pairs_range_of(&step->pairs, step->shard_list[shard],
-                                                      step->shard_list[shard + 1]);
+    struct din_pairs_range range =
+        din_pairs_range_of(&step->pairs, step->shard_list[shard], step->shard_list[shard + 1]);
     layer_bn_forward_centred(&stage->dice.bn, stage->z + range.pair * stage->linear.out,
                              range.pairs, shard_sums(step, shard, step->at, SUM_SECOND));
 }

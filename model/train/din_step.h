@@ -46,17 +46,17 @@ struct din_step {
     size_t floats;      // of the parameters
     float *scratch;     // (shards, largest matrix): the gradient of a matrix, from one tile
     size_t largest;
-    double *sums;             // (shards, stage_count, kinds of sums, widest)
-    double *tile_sum;         // (shards, widest)
-    float *mean_h, *mean_hx;  // (widest): of the Dice on the way back
-    size_t *shard_list;       // (shards + 1): its first list
-    struct din_pairs pairs;   // of the minibatch
-    float *product;           // (pairs, dim), on the way back its gradient
-    float *weight;            // (pairs); with softmax not the last stage's z
-    float *grad_score;        // (pairs)
-    float *behaviour_part;    // (behaviours, h): A e_b, on the way back the gradient of that
-    float *behaviour_pool;    // (behaviours, dim): the gradient through the pool
-    float *row_part;          // (rows, h): B e_t and bias, on the way back the gradient of that
+    double *sums;            // (shards, stage_count, kinds of sums, widest)
+    double *tile_sum;        // (shards, widest)
+    float *mean_h, *mean_hx; // (widest): of the Dice on the way back
+    size_t *shard_list;      // (shards + 1): its first list
+    struct din_pairs pairs;  // of the minibatch
+    float *product;          // (pairs, dim), on the way back its gradient
+    float *weight;           // (pairs); with softmax not the last stage's z
+    float *grad_score;       // (pairs)
+    float *behaviour_part;   // (behaviours, h): A e_b, on the way back the gradient of that
+    float *behaviour_pool;   // (behaviours, dim): the gradient through the pool
+    float *row_part;         // (rows, h): B e_t and bias, on the way back the gradient of that
 
     // the pass in work: stages at .. until-1, or at down to until on the way back
     size_t at, until;

@@ -149,8 +149,8 @@ static void take_all(struct din_train *din)
     step->grads = take(din, 1, floats, sizeof *step->grads);
     step->shard_grads = take(din, step->shards - 1, floats, sizeof *step->shard_grads);
     step->scratch = take(din, step->shards, step->largest, sizeof *step->scratch);
-    step->sums = take(din, 1, din_step_sums(step->shards, step->stage_count, widest),
-                      sizeof *step->sums);
+    step->sums =
+        take(din, 1, din_step_sums(step->shards, step->stage_count, widest), sizeof *step->sums);
     step->tile_sum = take(din, step->shards, widest, sizeof *step->tile_sum);
     step->mean_h = take(din, 1, widest, sizeof *step->mean_h);
     step->mean_hx = take(din, 1, widest, sizeof *step->mean_hx);
@@ -303,8 +303,7 @@ static void lay_out(struct din_train *din, enum axis axis)
             stage->y = k + 1 < step->stage_count ? cut(&next, room, stage->linear.out) : NULL;
         }
         step->grad_score = cut(&next, room, 1);
-        step->weight =
-            step->softmax ? cut(&next, room, 1) : step->stages[step->stage_count - 1].z;
+        step->weight = step->softmax ? cut(&next, room, 1) : step->stages[step->stage_count - 1].z;
     }
 }
 

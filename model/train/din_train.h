@@ -86,9 +86,9 @@ struct din_train_folded {
     size_t dim, layer_count;
     struct {
         size_t in, out;
-        const float *weight;      // NULL in layer 0
+        const float *weight;       // NULL in layer 0
         const float *bias, *kappa; // kappa NULL in the last
-        const float *mean, *var;  // Dice only, or NULL
+        const float *mean, *var;   // Dice only, or NULL
     } layers[DIN_TRAIN_MAX_LAYERS + 1];
     const float *a, *b, *c;
     enum din_train_activation activation;

@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "model/train/export.h"
 #include "model/train/lineage.h"
 #include "model/train/listrows.h"
 
@@ -13,33 +12,48 @@
 enum { EPOCHS_MAX_LINEAGE = 1 << 20 };
 
 // The first validation lists give the golden rows.
-MUST_USE static enum status epochs_golden(const struct trainer_task *task,
-                                          struct epochs_model *model, struct diag *reterr)
+MUST_USE static enum status epochs_fill_golden(const struct trainer_task *task,
+                                               struct listrows *rows, struct export_golden *golden,
+                                               struct diag *reterr)
 {
     const struct scoreset *valid = task->valid;
-    size_t width = model->schema->row_width, longest = 0;
-    struct listrows rows;
-    TRY(listrows_init(&rows, valid->dataset, model->schema, task->kernels, reterr));
-    for (size_t i = 0; i < valid->lists; i++) {
-        size_t n = (size_t)(valid->offset[i + 1] - valid->offset[i]);
-        longest = n > longest ? n : longest;
-    }
-    float *page = calloc(longest * width + 1, sizeof(float));
-    model->golden = calloc(CHECKPOINT_GOLDEN_ROWS * width, sizeof(float));
-    enum status code = page == NULL || model->golden == NULL
+    const size_t shared_cells = rows->schema->shared_cells, row_cells = rows->schema->row_cells;
+    union row_cell *page = calloc(rows->longest * row_cells + 1, sizeof(*page));
+    union row_cell *shared = calloc(shared_cells + 1, sizeof(*shared));
+    enum status code = page == NULL || shared == NULL
                            ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
                            : STATUS_OK;
     for (size_t i = 0; code == STATUS_OK && i < valid->lists; i++) {
         size_t n = (size_t)(valid->offset[i + 1] - valid->offset[i]);
-        size_t room = CHECKPOINT_GOLDEN_ROWS - model->golden_rows;
-        size_t take = n < room ? n : room;
-        if (take == 0)
+        size_t room = CHECKPOINT_GOLDEN_ROWS - golden->count;
+        if (room == 0)
             break;
-        listrows_fill(&rows, valid->list[i], page);
-        memcpy(model->golden + model->golden_rows * width, page, take * width * sizeof(float));
-        model->golden_rows += take;
+        listrows_fill(rows, valid->list[i], shared, page);
+        for (size_t k = 0; k < n && k < room; k++, golden->count++) {
+            memcpy(golden->shared + golden->count * shared_cells, shared,
+                   shared_cells * sizeof(*shared));
+            memcpy(golden->rows + golden->count * row_cells, page + k * row_cells,
+                   row_cells * sizeof(*page));
+        }
     }
     free(page);
+    free(shared);
+    return code;
+}
+
+MUST_USE static enum status epochs_golden(const struct trainer_task *task,
+                                          struct epochs_model *model, struct diag *reterr)
+{
+    const struct schema *schema = model->schema;
+    struct export_golden *golden = &model->golden;
+    struct listrows rows;
+    TRY(listrows_init(&rows, task->valid->dataset, schema, task->kernels, reterr));
+    golden->shared =
+        calloc(CHECKPOINT_GOLDEN_ROWS * schema->shared_cells + 1, sizeof(*golden->shared));
+    golden->rows = calloc(CHECKPOINT_GOLDEN_ROWS * schema->row_cells + 1, sizeof(*golden->rows));
+    enum status code = golden->shared == NULL || golden->rows == NULL
+                           ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
+                           : epochs_fill_golden(task, &rows, golden, reterr);
     listrows_fini(&rows);
     return code;
 }
@@ -63,8 +77,10 @@ enum status epochs_init(struct epochs *epochs, const struct trainer_task *task,
 
 void epochs_fini(struct epochs *epochs)
 {
-    for (size_t i = 0; i < epochs->model_count; i++)
-        free(epochs->models[i].golden);
+    for (size_t i = 0; i < epochs->model_count; i++) {
+        free(epochs->models[i].golden.shared);
+        free(epochs->models[i].golden.rows);
+    }
     free(epochs->folder);
     memset(epochs, 0, sizeof(*epochs));
 }
@@ -119,10 +135,9 @@ MUST_USE static enum status epochs_write(const struct epochs *epochs,
 {
     char *path = epochs_path(epochs, model, epoch);
     char *lineage = epochs_lineage(epochs, model, epoch, quality);
-    enum status code =
-        path == NULL || lineage == NULL
-            ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
-            : export_write(scorer, path, model->golden, model->golden_rows, lineage, reterr);
+    enum status code = path == NULL || lineage == NULL
+                           ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
+                           : export_write(scorer, path, &model->golden, lineage, reterr);
     free(path);
     free(lineage);
     return code;
@@ -169,7 +184,7 @@ MUST_USE static enum status epochs_close_model(struct epochs *epochs, struct epo
     const struct trainer_task *task = epochs->task;
     struct scorer scorer;
     struct quality quality;
-    TRY(export_scorer(model->net, model->method->role, model->schema, task->kernels, &scorer,
+    TRY(export_scorer(model->tower, model->method->role, model->schema, task->kernels, &scorer,
                       reterr));
     enum status code = scoreset_score(task->valid, &scorer, task->team, reterr);
     if (code == STATUS_OK)

@@ -2,6 +2,7 @@
 // history; and at the end of the stage: the winner becomes STAGE.safetensors.
 #pragma once
 
+#include "model/train/export.h"
 #include "model/train/state.h"
 #include "model/train/trainer.h"
 
@@ -9,10 +10,9 @@
 struct epochs_model {
     const char *stage; // STAGE.safetensors
     const struct method *method;
-    struct net_train *net;
+    struct tower *tower;
     const struct schema *schema; // filled by epochs_init
-    float *golden;               // (golden_rows, row_width) raw rows that go into every checkpoint
-    size_t golden_rows;
+    struct export_golden golden; // the same
 };
 
 struct epochs {

@@ -12,43 +12,95 @@ static const char state_format[] = "ctr-state-1";
 enum {
     STATE_INTEGERS = 6,             // epoch, step, adam's t, history bytes, last better epoch, rule
     STATE_NUMBERS = STATE_SUMS + 3, // sums, top NDCG, lowest LogLoss, mass
-    STATE_TOWER_TENSORS = 2 * PARAM_MAX + 2,
-    STATE_MAX_TENSORS = TOWER_MAX * STATE_TOWER_TENSORS + 2,
+    STATE_NAME = 160,
 };
 
 // The tensors of a state, pointing into the towers and the number blocks.
 struct state_tensors {
-    struct safetensors_tensor items[STATE_MAX_TENSORS];
-    char names[TOWER_MAX * STATE_TOWER_TENSORS][PARAM_NAME + 24];
-    size_t count, names_used;
+    struct safetensors_tensor *items;
+    char (*names)[STATE_NAME];
+    size_t count;
     uint64_t integers[STATE_INTEGERS + KEEP_MAX];
     double numbers[STATE_NUMBERS + 2 * KEEP_MAX];
 };
 
-static void state_add(struct state_tensors *tensors, const char *name, enum safetensors_dtype dtype,
-                      size_t rows, size_t columns, const void *data)
+static void state_free(struct state_tensors *tensors)
 {
+    if (tensors == NULL)
+        return;
+    free(tensors->items);
+    free(tensors->names);
+    free(tensors);
+}
+
+// Room for every tensor of the state; NULL: no memory.
+static struct state_tensors *state_new(const struct state *state)
+{
+    size_t most = 2 + state->tower_count * (2 * PARAM_MAX + 2);
+    for (size_t i = 0; i < state->input_count; i++)
+        most += 3 * state->inputs[i].config.schema->table_count +
+                state->inputs[i].din_count * (2 * PARAM_MAX + 2);
+    struct state_tensors *tensors = calloc(1, sizeof(*tensors));
+    if (tensors == NULL)
+        return NULL;
+    tensors->items = calloc(most, sizeof(*tensors->items));
+    tensors->names = calloc(most, sizeof(*tensors->names));
+    if (tensors->items != NULL && tensors->names != NULL)
+        return tensors;
+    state_free(tensors);
+    return NULL;
+}
+
+// PART.WHAT
+static void state_add(struct state_tensors *tensors, enum safetensors_dtype dtype, const char *part,
+                      const char *what, size_t rows, size_t columns, const void *data)
+{
+    char *name = tensors->names[tensors->count];
+    snprintf(name, sizeof(tensors->names[0]), "%s.%s", part, what);
     tensors->items[tensors->count++] = (struct safetensors_tensor){
         .name = name, .dtype = dtype, .rank = 2, .shape = {rows, columns}, .data = data};
 }
 
-// TOWER.WHAT.NAME
-static void state_add_tower(struct state_tensors *tensors, const char *tower, const char *what,
-                            size_t rows, size_t columns, const float *data)
-{
-    char *name = tensors->names[tensors->names_used++];
-    snprintf(name, sizeof(tensors->names[0]), "%s.%s", tower, what);
-    state_add(tensors, name, SAFETENSORS_F32, rows, columns, data);
-}
-
-static void state_add_set(struct state_tensors *tensors, const char *tower, const char *prefix,
+static void state_add_set(struct state_tensors *tensors, const char *part, const char *prefix,
                           const struct param_set *set, const float *values)
 {
     char what[PARAM_NAME + 8];
     for (size_t i = 0; i < set->count; i++) {
         const struct param_view *view = &set->views[i];
         snprintf(what, sizeof(what), "%s.%s", prefix, view->name);
-        state_add_tower(tensors, tower, what, view->rows, view->columns, values + view->offset);
+        state_add(tensors, SAFETENSORS_F32, part, what, view->rows, view->columns,
+                  values + view->offset);
+    }
+}
+
+static void state_add_adam(struct state_tensors *tensors, const char *part, const struct adam *adam,
+                           size_t rows, size_t columns)
+{
+    if (adam->m != NULL)
+        state_add(tensors, SAFETENSORS_F32, part, "adam.m", rows, columns, adam->m);
+    state_add(tensors, SAFETENSORS_F32, part, "adam.v", rows, columns, adam->v);
+}
+
+// INPUT.emb.TABLE.values, INPUT.din.FEATURE.param.NAME, ...
+static void state_add_input(struct state_tensors *tensors, const struct input_train *input)
+{
+    char part[STATE_NAME - PARAM_NAME - 16];
+    for (size_t i = 0; i < input->config.schema->table_count; i++) {
+        const struct embed_table *table = &input->tables[i];
+        if (table->rows == 0)
+            continue;
+        snprintf(part, sizeof(part), "%s.emb.%s", input->config.name, table->name);
+        state_add(tensors, SAFETENSORS_F32, part, "values", table->rows, table->dim, table->values);
+        state_add_adam(tensors, part, &table->adam, table->rows, table->dim);
+    }
+    for (size_t i = 0; i < input->din_count; i++) {
+        const struct input_din *din = &input->din[i];
+        const struct param_set *params = din_train_params(din->unit);
+        snprintf(part, sizeof(part), "%s.din.%s", input->config.name, din->feature->name);
+        state_add_set(tensors, part, "param", params, din_train_values(din->unit));
+        state_add_set(tensors, part, "stat", din_train_stats(din->unit),
+                      din_train_stat_values(din->unit));
+        state_add_adam(tensors, part, &din->adam, 1, params->floats);
     }
 }
 
@@ -60,12 +112,13 @@ static void state_add_all(struct state_tensors *tensors, const struct state *sta
         state_add_set(tensors, tower->name, "param", params, net_train_values(tower->net));
         state_add_set(tensors, tower->name, "stat", net_train_stats(tower->net),
                       net_train_stat_values(tower->net));
-        state_add_tower(tensors, tower->name, "adam.m", 1, params->floats, tower->adam.m);
-        state_add_tower(tensors, tower->name, "adam.v", 1, params->floats, tower->adam.v);
+        state_add_adam(tensors, tower->name, &tower->adam, 1, params->floats);
     }
-    state_add(tensors, "progress.integers", SAFETENSORS_U64, 1,
+    for (size_t i = 0; i < state->input_count; i++)
+        state_add_input(tensors, &state->inputs[i]);
+    state_add(tensors, SAFETENSORS_U64, "progress", "integers", 1,
               sizeof(tensors->integers) / sizeof(uint64_t), tensors->integers);
-    state_add(tensors, "progress.numbers", SAFETENSORS_F64, 1,
+    state_add(tensors, SAFETENSORS_F64, "progress", "numbers", 1,
               sizeof(tensors->numbers) / sizeof(double), tensors->numbers);
 }
 
@@ -89,6 +142,20 @@ static void state_pack(const struct state *state, struct state_tensors *tensors)
     }
 }
 
+// Steps taken: the same for everything that learns.
+static void state_set_time(struct state *state, uint64_t t)
+{
+    for (size_t i = 0; i < state->tower_count; i++)
+        state->towers[i].adam.t = t;
+    for (size_t i = 0; i < state->input_count; i++) {
+        struct input_train *input = &state->inputs[i];
+        for (size_t k = 0; k < input->config.schema->table_count; k++)
+            input->tables[k].adam.t = t;
+        for (size_t k = 0; k < input->din_count; k++)
+            input->din[k].adam.t = t;
+    }
+}
+
 MUST_USE static enum status state_unpack(const struct state_tensors *tensors, struct state *state,
                                          struct diag *reterr)
 {
@@ -99,8 +166,7 @@ MUST_USE static enum status state_unpack(const struct state_tensors *tensors, st
         return diag_set(reterr, STATUS_CORRUPT, "the saved progress is out of range");
     state->epoch = (uint32_t)integers[0];
     state->step = (uint32_t)integers[1];
-    for (size_t i = 0; i < state->tower_count; i++)
-        state->towers[i].adam.t = integers[2];
+    state_set_time(state, integers[2]);
     state->history_bytes = integers[3];
     state->keep.last_better = (uint32_t)integers[4];
     state->keep.count = (size_t)integers[5];
@@ -117,7 +183,7 @@ MUST_USE static enum status state_unpack(const struct state_tensors *tensors, st
 
 enum status state_save(const char *path, const struct state *state, struct diag *reterr)
 {
-    struct state_tensors *tensors = calloc(1, sizeof(*tensors));
+    struct state_tensors *tensors = state_new(state);
     if (tensors == NULL)
         return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
     state_pack(state, tensors);
@@ -131,7 +197,7 @@ enum status state_save(const char *path, const struct state *state, struct diag 
                                              {"teacher", state->teacher}};
     enum status code = safetensors_write(path, tensors->items, tensors->count, notes,
                                          sizeof(notes) / sizeof(*notes), reterr);
-    free(tensors);
+    state_free(tensors);
     return code;
 }
 
@@ -224,7 +290,7 @@ enum status state_load(const char *path, struct state *state, struct diag *reter
 {
     struct state_file file;
     TRY(state_open(path, &file, reterr));
-    struct state_tensors *tensors = calloc(1, sizeof(*tensors));
+    struct state_tensors *tensors = state_new(state);
     enum status code =
         tensors == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
     if (tensors != NULL)
@@ -242,7 +308,7 @@ enum status state_load(const char *path, struct state *state, struct diag *reter
         code = state_unpack(tensors, state, reterr);
     if (code != STATUS_OK)
         diag_in_file(reterr, path);
-    free(tensors);
+    state_free(tensors);
     state_close(&file);
     return code;
 }

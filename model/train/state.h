@@ -31,7 +31,9 @@ struct state {
     double log_mass;         // of the running mean of Z_t, objective.h
     uint64_t history_bytes;
     struct keep keep;
-    struct tower *towers; // (tower_count) what is saved, and filled on loading
+    struct input_train *inputs; // (input_count) what is saved, and filled on loading
+    size_t input_count;
+    struct tower *towers; // (tower_count) the same
     size_t tower_count;
 };
 

@@ -4,10 +4,14 @@
 #include <string.h>
 
 enum status tower_init(struct tower *tower, const char *name, const struct net_train_config *config,
-                       double output_bias, size_t first, size_t row_width, struct team *team,
-                       struct diag *reterr)
+                       double output_bias, size_t first, struct input_train *input,
+                       struct team *team, struct diag *reterr)
 {
-    *tower = (struct tower){.name = name, .first = first, .width = config->input};
+    *tower = (struct tower){.name = name,
+                            .input = input,
+                            .first = first,
+                            .width = config->input,
+                            .moves_input = config->grad_input};
     TRY(net_train_new(config, team, &tower->net, reterr));
     net_train_init(tower->net, output_bias);
     size_t floats = net_train_params(tower->net)->floats, rows = config->max_rows;
@@ -15,10 +19,10 @@ enum status tower_init(struct tower *tower, const char *name, const struct net_t
     tower->adam.v = calloc(floats, sizeof(float));
     tower->logit = calloc(rows, sizeof(float));
     tower->grad = calloc(rows, sizeof(float));
-    if (config->input < row_width)
+    if (config->input < input->width)
         tower->x = calloc(rows * config->input, sizeof(float));
     if (tower->adam.m == NULL || tower->adam.v == NULL || tower->logit == NULL ||
-        tower->grad == NULL || (config->input < row_width && tower->x == NULL))
+        tower->grad == NULL || (config->input < input->width && tower->x == NULL))
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory for the %s", name);
     return STATUS_OK;
 }
@@ -34,20 +38,33 @@ void tower_fini(struct tower *tower)
     memset(tower, 0, sizeof(*tower));
 }
 
-void tower_forward(struct tower *tower, const struct minibatch *batch, uint32_t epoch,
-                   uint32_t step)
+void tower_forward(struct tower *tower, size_t docs, uint32_t epoch, uint32_t step)
 {
-    size_t row_width = batch->schema->row_width;
-    for (size_t i = 0; tower->x != NULL && i < batch->docs; i++)
-        memcpy(tower->x + i * tower->width, batch->x + i * row_width + tower->first,
+    const struct input_train *input = tower->input;
+    tower->docs = docs;
+    for (size_t i = 0; tower->x != NULL && i < docs; i++)
+        memcpy(tower->x + i * tower->width, input->x + i * input->width + tower->first,
                tower->width * sizeof(float));
-    net_train_forward(tower->net, tower->x != NULL ? tower->x : batch->x, batch->docs, epoch, step,
+    net_train_forward(tower->net, tower->x != NULL ? tower->x : input->x, docs, epoch, step,
                       tower->logit);
+}
+
+static void tower_move_input(const struct tower *tower)
+{
+    struct input_train *input = tower->input;
+    const float *from = net_train_grad_input(tower->net);
+    for (size_t i = 0; i < tower->docs; i++) {
+        float *to = input->grad + i * input->width + tower->first;
+        for (size_t k = 0; k < tower->width; k++)
+            to[k] += from[i * tower->width + k];
+    }
 }
 
 double tower_backward(struct tower *tower, struct team *team)
 {
     net_train_backward(tower->net, tower->grad);
+    if (tower->moves_input)
+        tower_move_input(tower);
     return adam_squares(net_train_params(tower->net), net_train_grads(tower->net), team);
 }
 

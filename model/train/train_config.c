@@ -67,6 +67,9 @@ MUST_USE static enum status train_config_check(const struct train_config *config
     } else if (config->shallow_hidden.count > NET_TRAIN_MAX_HIDDEN) {
         key = "shallow.hidden";
         words = "must name 0 to 8 layers";
+    } else if (config->din_hidden.count < 1 || config->din_hidden.count >= DIN_MAX_LAYERS) {
+        key = "din.hidden";
+        words = "must name 1 to 7 layers";
     } else if (!needs_teacher && config->teacher[0] != '\0') {
         key = "teacher";
         words = "is used only by methods that need a teacher";
@@ -130,6 +133,31 @@ double train_config_lr(const struct train_config *config, uint64_t epoch)
     for (uint64_t i = 0; i < steps && lr > 0; i++)
         lr *= config->train_lr_factor;
     return lr;
+}
+
+double train_config_embed_lr(const struct train_config *config, uint64_t epoch)
+{
+    double lr = train_config_lr(config, epoch);
+    return config->embedding_lr > 0 ? lr * (config->embedding_lr / config->train_lr) : lr;
+}
+
+void train_config_attention(const struct train_config *config,
+                            struct checkpoint_attention *ret_attention)
+{
+    *ret_attention = (struct checkpoint_attention){
+        .hidden_count = config->din_hidden.count,
+        .activation = config->din_activation == 1 ? DIN_DICE : DIN_PRELU,
+        .softmax = config->din_softmax,
+    };
+    for (size_t k = 0; k < config->din_hidden.count; k++)
+        ret_attention->hidden[k] = (size_t)config->din_hidden.items[k];
+}
+
+bool train_config_moves_input(const struct train_config *config, const char *tower)
+{
+    static const char *const muted[] = {"", "student", "teacher"}; // by base_gradient
+    return config->mode != TRAIN_CONFIG_JOINT || !config->share_base ||
+           strcmp(tower, muted[config->base_gradient]) != 0;
 }
 
 static void train_config_quote(struct span text, struct buf *out)

@@ -38,6 +38,13 @@ const struct method *train_config_method(const struct train_config *config);
 double train_config_alpha(const struct train_config *config); // as given, or 1/(1+r)
 // The learning rate of an epoch (from 0).
 double train_config_lr(const struct train_config *config, uint64_t epoch);
+// The same for rows of embedding tables.
+double train_config_embed_lr(const struct train_config *config, uint64_t epoch);
+// What DIN's attention is made of.
+void train_config_attention(const struct train_config *config,
+                            struct checkpoint_attention *ret_attention);
+// Whether the loss of a tower moves the embeddings that it sees.
+bool train_config_moves_input(const struct train_config *config, const char *tower);
 // The options that decide the result as YAML: without paths, threads and minutes. Goes into the
 // checkpoint's lineage and tells whether a saved state belongs to this configuration.
 void train_config_identity(const struct train_config *config, struct buf *out);

@@ -20,6 +20,8 @@ struct trainer {
     const struct trainer_task *task;
     struct minibatch_plan plan;
     struct minibatch batch;
+    struct input_train inputs[TOWER_MAX]; // what the towers see; one, or one for each
+    size_t input_count;
     struct tower towers[TOWER_MAX]; // the main one, and the shallow one or the teacher
     size_t tower_count;
     struct objective objective;
@@ -43,8 +45,10 @@ MUST_USE static enum status trainer_step(struct trainer *trainer,
     struct objective_value value;
 
     minibatch_fill(batch, lists);
+    for (size_t i = 0; i < trainer->input_count; i++)
+        TRY(input_train_forward(&trainer->inputs[i], batch, reterr));
     for (size_t i = 0; i < trainer->tower_count; i++)
-        tower_forward(&towers[i], batch, state->epoch, state->step);
+        tower_forward(&towers[i], batch->docs, state->epoch, state->step);
     enum status code =
         objective_grads(&trainer->objective, batch, towers, trainer->tower_count, &step, &value);
     if (code != STATUS_OK)
@@ -55,8 +59,13 @@ MUST_USE static enum status trainer_step(struct trainer *trainer,
     double squares = 0, lr = train_config_lr(task->config, state->epoch);
     for (size_t i = 0; i < trainer->tower_count; i++)
         squares += tower_backward(&towers[i], task->team);
+    for (size_t i = 0; i < trainer->input_count; i++)
+        squares += input_train_backward(&trainer->inputs[i]);
     for (size_t i = 0; i < trainer->tower_count; i++)
         tower_update(&towers[i], &trainer->adam_config, lr, squares, task->team);
+    for (size_t i = 0; i < trainer->input_count; i++)
+        input_train_update(&trainer->inputs[i], &trainer->adam_config, lr,
+                           train_config_embed_lr(task->config, state->epoch), squares);
 
     double docs = (double)batch->docs;
     state->sums[STATE_LOSS] += docs * value.main.total;
@@ -145,21 +154,51 @@ static double trainer_click_logit(const struct trainer_task *task)
     return log(rate / (1 - rate));
 }
 
-// A tower over `width` columns from `first`. Students of one seed start alike, whatever the method,
-// so that methods are compared in pairs; every other tower draws from a seed of its own.
+// What the towers see, of a stage's own; nothing else draws from its seed. Students of one seed
+// start alike, whatever the method, so that methods are compared in pairs; every other tower, and
+// its input, draws from a seed of its own.
+static uint64_t trainer_seed(const struct trainer_task *task, const char *name)
+{
+    const uint64_t seed = (uint64_t)task->config->train_seed;
+    return strcmp(name, "student") == 0 ? seed : hash64(name, strlen(name), seed);
+}
+
+MUST_USE static enum status trainer_add_input(struct trainer *trainer, const char *name,
+                                              const char *tower, bool privileged,
+                                              struct diag *reterr)
+{
+    const struct trainer_task *task = trainer->task;
+    const struct train_config *config = task->config;
+    struct input_train_config input = {
+        .schema = trainer->batch.schema,
+        .kernels = task->kernels,
+        .privileged = privileged,
+        .optimiser = config->embedding_optimiser == 1 ? EMBED_ADAGRAD : EMBED_ADAM,
+        .deviation = config->embedding_deviation,
+        .name = name,
+        .shards = (size_t)config->train_shards,
+        .max_rows = trainer->batch.max_rows,
+        .max_lists = trainer->batch.max_lists,
+        .seed = trainer_seed(task, tower),
+    };
+    train_config_attention(config, &input.attention);
+    return input_train_init(&trainer->inputs[trainer->input_count++], &input, task->team, reterr);
+}
+
+// A tower over `width` columns of `input` from `first`.
 MUST_USE static enum status trainer_add_tower(struct trainer *trainer, const char *name,
+                                              struct input_train *input,
                                               struct net_train_config *net, double output_bias,
                                               size_t first, size_t width, struct diag *reterr)
 {
     const struct trainer_task *task = trainer->task;
-    const uint64_t seed = (uint64_t)task->config->train_seed;
     net->input = width;
     net->shards = (size_t)task->config->train_shards;
     net->max_rows = minibatch_plan_max_rows(&trainer->plan);
-    net->seed = strcmp(name, "student") == 0 ? seed : hash64(name, strlen(name), seed);
+    net->seed = trainer_seed(task, name);
+    net->grad_input = input->learns && train_config_moves_input(task->config, name);
     struct tower *tower = &trainer->towers[trainer->tower_count++];
-    TRY(tower_init(tower, name, net, output_bias, first, trainer->batch.schema->row_width,
-                   task->team, reterr));
+    TRY(tower_init(tower, name, net, output_bias, first, input, task->team, reterr));
     size_t floats = net_train_params(tower->net)->floats;
     if (floats > (checkpoint_max_bytes - TRAINER_MARGIN_BYTES) / sizeof(float))
         return diag_at_path(reterr, STATUS_CONFIG, "network.hidden",
@@ -169,7 +208,8 @@ MUST_USE static enum status trainer_add_tower(struct trainer *trainer, const cha
 
 // The full network over the columns that `sees`.
 MUST_USE static enum status trainer_add_main(struct trainer *trainer, const char *name,
-                                             enum method_sees sees, struct diag *reterr)
+                                             enum method_sees sees, struct input_train *input,
+                                             struct diag *reterr)
 {
     const struct train_config *config = trainer->task->config;
     const struct schema *schema =
@@ -183,8 +223,8 @@ MUST_USE static enum status trainer_add_main(struct trainer *trainer, const char
     };
     for (size_t i = 0; i < net.hidden_count; i++)
         net.hidden[i] = (size_t)config->network_hidden.items[i];
-    return trainer_add_tower(trainer, name, &net, trainer_click_logit(trainer->task), 0,
-                             schema->row_width, reterr);
+    return trainer_add_tower(trainer, name, input, &net, trainer_click_logit(trainer->task), 0,
+                             schema->shared_width + schema->row_width, reterr);
 }
 
 // The shallow tower over the privileged columns, which stand behind the others.
@@ -200,24 +240,33 @@ MUST_USE static enum status trainer_add_shallow(struct trainer *trainer, struct 
     };
     for (size_t i = 0; i < net.hidden_count; i++)
         net.hidden[i] = (size_t)config->shallow_hidden.items[i];
-    return trainer_add_tower(trainer, "shallow", &net, 0, all->row_width - all->privileged_width,
+    return trainer_add_tower(trainer, "shallow", &trainer->inputs[0], &net, 0,
+                             all->shared_width + all->row_width - all->privileged_width,
                              all->privileged_width, reterr);
 }
 
+// Joint: teacher and student share one input, or each has its own (spec/algorithm.md 1.4).
 MUST_USE static enum status trainer_make_towers(struct trainer *trainer, struct diag *reterr)
 {
     const struct trainer_task *task = trainer->task;
     const struct method *method = task->method;
     const struct method *teacher = task->joint ? method_find(method->teacher) : NULL;
-    bool privileged =
-        method_sees_privileged(method) || (teacher != NULL && method_sees_privileged(teacher));
-    TRY(minibatch_init(&trainer->batch, &trainer->plan, privileged ? task->all : task->regular,
-                       task->kernels, reterr));
-    TRY(trainer_add_main(trainer, task->stage, method->sees, reterr));
+    const bool apart = teacher != NULL && !task->config->share_base;
+    bool main_sees = method_sees_privileged(method);
+    bool teacher_sees = teacher != NULL && method_sees_privileged(teacher);
+    TRY(minibatch_init(&trainer->batch, &trainer->plan,
+                       main_sees || teacher_sees ? task->all : task->regular, task->kernels,
+                       reterr));
+    TRY(trainer_add_input(trainer, "input", task->stage, main_sees || (teacher_sees && !apart),
+                          reterr));
+    if (apart)
+        TRY(trainer_add_input(trainer, "teacher_input", "teacher", teacher_sees, reterr));
+    TRY(trainer_add_main(trainer, task->stage, method->sees, &trainer->inputs[0], reterr));
     if (method->join != LOSS_JOIN_NONE)
         return trainer_add_shallow(trainer, reterr);
-    return teacher != NULL ? trainer_add_main(trainer, "teacher", teacher->sees, reterr)
-                           : STATUS_OK;
+    return teacher == NULL ? STATUS_OK
+                           : trainer_add_main(trainer, "teacher", teacher->sees,
+                                              &trainer->inputs[trainer->input_count - 1], reterr);
 }
 
 MUST_USE static enum status trainer_make_objective(struct trainer *trainer, struct diag *reterr)
@@ -255,11 +304,11 @@ MUST_USE static enum status trainer_make_epochs(struct trainer *trainer, struct 
     const struct trainer_task *task = trainer->task;
     const struct method *method = task->method;
     struct epochs_model models[TOWER_MAX] = {
-        {.stage = task->stage, .method = method, .net = trainer->towers[0].net}};
+        {.stage = task->stage, .method = method, .tower = &trainer->towers[0]}};
     if (task->joint)
         models[1] = (struct epochs_model){.stage = "teacher",
                                           .method = method_find(method->teacher),
-                                          .net = trainer->towers[1].net};
+                                          .tower = &trainer->towers[1]};
     return epochs_init(&trainer->epochs, task, models, task->joint ? 2 : 1, reterr);
 }
 
@@ -291,6 +340,8 @@ MUST_USE static enum status trainer_init(struct trainer *trainer, struct diag *r
                             .identity = task->identity,
                             .data_hash = task->data_hash,
                             .teacher = task->teacher_sha256 == NULL ? "" : task->teacher_sha256,
+                            .inputs = trainer->inputs,
+                            .input_count = trainer->input_count,
                             .towers = trainer->towers,
                             .tower_count = trainer->tower_count};
     keep_start(&state->keep, (enum keep_rule)config->train_keep);
@@ -306,6 +357,8 @@ static void trainer_fini(struct trainer *trainer)
     objective_fini(&trainer->objective);
     for (size_t i = 0; i < trainer->tower_count; i++)
         tower_fini(&trainer->towers[i]);
+    for (size_t i = 0; i < trainer->input_count; i++)
+        input_train_fini(&trainer->inputs[i]);
     minibatch_fini(&trainer->batch);
     minibatch_plan_fini(&trainer->plan);
     free(trainer->state_path);

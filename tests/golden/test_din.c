@@ -1,7 +1,7 @@
-// din.json: PReLU, Dice, and the DIN activation unit as the trainer uses it, on two threads: scores,
-// weights, u, all gradients, running statistics, and from the folded numbers u in evaluation mode.
-// Every row is a list of its own; padding, also inside a history, is left out before the unit sees
-// it. Embeddings are gathered and scattered here.
+// din.json: PReLU, Dice, and the DIN activation unit as the trainer uses it, on two threads:
+// scores, weights, u, all gradients, running statistics, and from the folded numbers u in
+// evaluation mode. Every row is a list of its own; padding, also inside a history, is left out
+// before the unit sees it. Embeddings are gathered and scattered here.
 #include "model/layer_dice.h"
 #include "model/layer_prelu.h"
 #include "model/train/din_train.h"
@@ -240,8 +240,7 @@ static struct din_train *make(const struct golden_case *c, size_t dim, struct te
     };
     assert_in_range(config.hidden_count, 1, DIN_TRAIN_MAX_LAYERS);
     for (size_t k = 0; k < config.hidden_count; k++)
-        config.hidden[k] =
-            json_value_size(golden_member(c, json_value_at(layers, k), "kappa"));
+        config.hidden[k] = json_value_size(golden_member(c, json_value_at(layers, k), "kappa"));
     struct din_train *din;
     assert_int_equal(din_train_new(&config, team, &din, NULL), STATUS_OK);
     visit_params(c, tree, din, din_train_values(din), false);
@@ -355,7 +354,8 @@ static void check_din(const struct golden_case *c)
     const struct json_value *grads = golden_member(c, c->expect, "grad_behaviour");
     const float *got = at_places(&d, d.grad_behaviour, d.dim);
     for (size_t row = 0; row < d.rows; row++) {
-        struct golden_want want = {c, NULL, GOLDEN_F32, "grad_behaviour", json_value_at(grads, row)};
+        struct golden_want want = {c, NULL, GOLDEN_F32, "grad_behaviour",
+                                   json_value_at(grads, row)};
         golden_is_floats(&want, got + row * d.history * d.dim, d.history * d.dim);
     }
     is_floats(c, c->expect, "grad_target", d.grad_target, d.rows * d.dim);
@@ -441,8 +441,10 @@ static void check_embedding(const struct golden_case *c)
 int main(void)
 {
     static const struct golden_op ops[] = {
-        {"prelu", check_prelu, NULL},         {"dice", check_dice, NULL},
-        {"din", check_din, NULL},             {"din_table", check_din_table, NULL},
+        {"prelu", check_prelu, NULL},
+        {"dice", check_dice, NULL},
+        {"din", check_din, NULL},
+        {"din_table", check_din_table, NULL},
         {"embedding", check_embedding, NULL},
     };
     return golden_run("din.json", ops, sizeof(ops) / sizeof(ops[0]));

@@ -35,8 +35,8 @@ static void test_seams(void **state)
 static void test_exact_values(void **state)
 {
     (void)state;
-    const float x[] = {0,     -0.0F,    -0x1p-149F, 0x1p-149F, 18, 100, FLT_MAX, INFINITY,
-                       below, -FLT_MAX, -INFINITY,  NAN};
+    const float x[] = {0,       -0.0F,    -0x1p-149F, 0x1p-149F, 18,        100,
+                       FLT_MAX, INFINITY, below,      -FLT_MAX,  -INFINITY, NAN};
     static const float want[] = {0.5F, 0.5F, 0.5F, 0.5F, 1, 1, 1, 1, 0, 0, 0, NAN};
     sweep_values(&sweep, x, want, sizeof(x) / sizeof(x[0]));
 }
