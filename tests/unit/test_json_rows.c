@@ -298,11 +298,11 @@ static void test_crosses(void **state)
     page_case_fini(&test);
 }
 
-static void count_seen(void *context, struct span bytes)
+static void write_seen(void *context, struct span bytes)
 {
     char *text = context;
-    strncat(text, bytes.data, bytes.size);
-    strcat(text, " ");
+    size_t used = strlen(text);
+    snprintf(text + used, 128 - used, "%.*s ", (int)bytes.size, bytes.data);
 }
 
 static void test_seen(void **state)
@@ -313,7 +313,7 @@ static void test_seen(void **state)
     page_case_init(&test);
     for (size_t i = 0; i < PAGE_CASE_FIELDS; i++) {
         if (test.fields[i].kind != ROW_DENSE) {
-            test.fields[i].coding.seen = count_seen;
+            test.fields[i].coding.seen = write_seen;
             test.fields[i].coding.seen_context = text;
         }
     }
@@ -322,6 +322,12 @@ static void test_seen(void **state)
                                        "'candidates':[" ROW(",'brand':'x','item_id':''") "]}"),
                      STATUS_OK);
     assert_string_equal(text, "3 2 3 4 x "); // those that are kept
+    // Before there is a vocabulary, nobody is in it.
+    test.fields[PAGE_CASE_BRAND].coding.vocab = NULL;
+    assert_int_equal(page_case_request(&test, ITEM("'brand':'b'")), STATUS_OK);
+    assert_int_equal(test.request.items[PAGE_BRAND].id, VOCAB_UNKNOWN);
+    assert_int_equal(test.request.counts.unknown_ids, 1);
+    assert_string_equal(text, "3 2 3 4 x b ");
     page_case_fini(&test);
 }
 
