@@ -10,8 +10,9 @@
 #include <string.h>
 
 // Pairs of behaviour and candidate at a time, so that what stands between two layers stays in the
-// nearer caches; candidates at a time, so that few behaviours still fill a block.
-enum { BLOCK_PAIRS = 56, BLOCK_CANDIDATES = 32 };
+// nearer caches: whole tiles of the kernels. Candidates at a time, so that few behaviours fill
+// them.
+enum { BLOCK_PAIRS = 42, BLOCK_CANDIDATES = 32 };
 enum { ALIGN_FLOATS = 16, ALIGN_BYTES = 64 };
 
 static const double dice_epsilon = 1e-9;

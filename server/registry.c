@@ -50,6 +50,8 @@ static enum status load(const char *folder, const struct kernels *kernels,
     snprintf(model->version, sizeof(model->version), "%" PRIu64, version);
     memcpy(model->sha256, model->scorer.checkpoint.sha256, REGISTRY_SHA_DIGITS);
     if (make_layout(model) != STATUS_OK) {
+        free(model->fields);
+        free(model->crosses);
         scorer_fini(&model->scorer);
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the features of the model");
     }

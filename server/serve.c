@@ -23,16 +23,16 @@ enum {
 static bool plan(const struct serve_limits *limits, const struct registry_model *model,
                  size_t *ret_bytes)
 {
-    const struct net *net = model->scorer.net;
-    size_t row = 0, rows = 0, once = 0;
-    // Values twice: as they were sent and as the network takes them.
-    return num_mul(model->layout.item_width, 2 * sizeof(float), &row) &&
-           num_add(row, SERVE_CANDIDATE_BYTES + RANK_MAX_ID_BYTES, &row) &&
-           num_mul(row, limits->rank.max_candidates, &rows) &&
-           num_mul(2 * model->layout.shared_width + net_shared_floats(net), sizeof(float), &once) &&
-           num_add(once, net_scratch_bytes(net), &once) &&
-           num_add(once, SERVE_REQUEST_BYTES + 128 * model->layout.field_count, &once) &&
-           num_add(rows, once, ret_bytes);
+    const struct row_layout *layout = &model->layout;
+    const size_t kept = sizeof(struct span) + RANK_MAX_ID_BYTES; // an id for crosses, escaped
+    size_t row = layout->item_width * sizeof(union row_cell) + layout->item_keeps * kept +
+                 SERVE_CANDIDATE_BYTES + RANK_MAX_ID_BYTES;
+    size_t once = layout->shared_width * sizeof(union row_cell) + layout->shared_keeps * kept +
+                  SERVE_REQUEST_BYTES + 128 * layout->field_count;
+    size_t rows = 0, score = 0;
+    return num_mul(row, limits->rank.max_candidates, &rows) && num_add(rows, once, &rows) &&
+           scorer_bytes(&model->scorer, limits->rank.max_candidates, &score) &&
+           num_add(rows, score, ret_bytes);
 }
 
 enum status serve_init(struct serve *serve, const struct serve_limits *limits,
@@ -119,14 +119,22 @@ static enum status check_request(struct run *run)
     return STATUS_OK;
 }
 
+static void count_features(struct metric_shard *shard, const struct row_counts *counts)
+{
+    metric_add(shard, SERVER_METRICS_MISSING, 0, counts->missing);
+    metric_add(shard, SERVER_METRICS_UNKNOWN, 0, counts->unknown);
+    metric_add(shard, SERVER_METRICS_UNKNOWN_IDS, 0, counts->unknown_ids);
+    metric_add(shard, SERVER_METRICS_EMPTY_LISTS, 0, counts->empty_lists);
+    metric_add(shard, SERVER_METRICS_CUT_LISTS, 0, counts->cut_lists);
+}
+
 static enum status parse(struct run *run)
 {
     struct serve *serve = run->serve;
     TRY(json_read_rank(serve->reader, run->call->body, run->call->size, &run->model->layout,
                        &serve->limits.rank, &serve->arena, &run->request, &run->diag));
     TRY(check_request(run));
-    metric_add(serve->shard, SERVER_METRICS_MISSING, 0, run->request.counts.missing);
-    metric_add(serve->shard, SERVER_METRICS_UNKNOWN, 0, run->request.counts.unknown);
+    count_features(serve->shard, &run->request.counts);
     metric_observe(serve->shard, SERVER_METRICS_REQUEST_CANDIDATES, 0, (double)run->request.count);
     return STATUS_OK;
 }

@@ -18,7 +18,12 @@ MUST_USE static enum status epochs_fill_golden(const struct trainer_task *task,
 {
     const struct scoreset *valid = task->valid;
     const size_t shared_cells = rows->schema->shared_cells, row_cells = rows->schema->row_cells;
-    union row_cell *page = calloc(rows->longest * row_cells + 1, sizeof(*page));
+    size_t longest = 0;
+    for (size_t i = 0; i < valid->lists; i++) {
+        size_t n = (size_t)(valid->offset[i + 1] - valid->offset[i]);
+        longest = n > longest ? n : longest;
+    }
+    union row_cell *page = calloc(longest * row_cells + 1, sizeof(*page));
     union row_cell *shared = calloc(shared_cells + 1, sizeof(*shared));
     enum status code = page == NULL || shared == NULL
                            ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")

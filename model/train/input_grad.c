@@ -105,8 +105,8 @@ static void input_grad_shared(const struct input_grad_place *place, size_t f)
     const size_t dim = feature->dim, column = input_grad_column(schema, feature);
     const union row_cell *cells =
         input->batch->shared + place->list * schema->shared_cells + feature->offset;
-    float *grad = input->tables[feature->table].grad +
-                  (input->first[f] + place->list * feature->size) * dim;
+    float *grad =
+        input->tables[feature->table].grad + (input->first[f] + place->list * feature->size) * dim;
     for (size_t i = 0; i < place->n; i++)
         input_grad_add(grad, input->grad + (place->first + i) * input->width + column, dim);
     input_grad_spread(feature, &cells->id, grad);
@@ -179,8 +179,7 @@ static void input_grad_din(const struct input_grad_place *place, struct input_di
     const struct input_train *input = place->input;
     const struct schema *schema = input->config.schema;
     const size_t dim = din->feature->dim;
-    const size_t column =
-        input_grad_column(schema, &schema->features[din->feature->target]);
+    const size_t column = input_grad_column(schema, &schema->features[din->feature->target]);
     for (size_t row = place->first; row < place->first + place->n; row++)
         input_grad_add(input->grad + row * input->width + column, din->grad_target + row * dim,
                        dim);

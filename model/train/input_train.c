@@ -239,8 +239,8 @@ double input_train_backward(struct input_train *input)
         struct input_din *din = &input->din[i];
         din_train_backward(din->unit, input->grad + schema->shared_width + din->feature->column,
                            input->width, din->grad_behaviour, din->grad_target);
-        squares += adam_squares(din_train_params(din->unit), din_train_grads(din->unit),
-                                input->team);
+        squares +=
+            adam_squares(din_train_params(din->unit), din_train_grads(din->unit), input->team);
     }
     input_grad_scatter(input);
     for (size_t i = 0; i < schema->table_count; i++) {

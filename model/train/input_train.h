@@ -40,15 +40,15 @@ struct input_din {
 struct input_train {
     struct input_train_config config;
     struct team *team;
-    size_t width; // of x
-    bool learns;  // has tables
+    size_t width;               // of x
+    bool learns;                // has tables
     struct embed_table *tables; // (schema->table_count); rows 0: not of this input
     const float **values;       // (schema->table_count) of the tables
     struct input_din *din;      // (din_count)
     size_t din_count;
-    size_t *first;    // (schema->count) first occurrence of a feature in its table
-    uint32_t *lookup; // (max_rows or max_lists, longest list): rows of one feature
-    float *x, *grad;  // (max_rows, width); grad only where it learns
+    size_t *first;                 // (schema->count) first occurrence of a feature in its table
+    uint32_t *lookup;              // (max_rows or max_lists, longest list): rows of one feature
+    float *x, *grad;               // (max_rows, width); grad only where it learns
     const struct minibatch *batch; // of the last forward
 };
 

@@ -82,7 +82,7 @@ MUST_USE static enum status listrows_compile(struct listrows *rows, struct diag 
 
 MUST_USE static enum status listrows_prepare_page(struct listrows *rows, struct diag *reterr)
 {
-    size_t cells;
+    size_t cells, longest = 0;
     if (rows->page == NULL)
         return STATUS_OK;
     rows->page_of = schema_find(rows->schema, "f");
@@ -90,7 +90,11 @@ MUST_USE static enum status listrows_prepare_page(struct listrows *rows, struct 
         rows->page->size != pagectx_width(rows->page_of->size))
         return diag_at_path(reterr, STATUS_INVALID, rows->page->name,
                             "the page is made of a feature 'f' and has twice its size plus 1");
-    if (!num_mul(rows->longest, rows->page_of->size, &cells))
+    for (size_t list = 0; list < rows->dataset->lists; list++) {
+        size_t docs = listrows_docs(rows, list);
+        longest = docs > longest ? docs : longest;
+    }
+    if (!num_mul(longest, rows->page_of->size, &cells))
         return diag_set(reterr, STATUS_TOO_LARGE, "the longest list is too long");
     rows->transformed = calloc(cells, sizeof(*rows->transformed));
     rows->scratch = calloc(2 * (size_t)rows->page_of->size, sizeof(*rows->scratch));
@@ -104,10 +108,6 @@ enum status listrows_init(struct listrows *rows, const struct dataset *dataset,
                           struct diag *reterr)
 {
     *rows = (struct listrows){.dataset = dataset, .schema = schema, .kernels = kernels};
-    for (size_t list = 0; list < dataset->lists; list++) {
-        size_t docs = listrows_docs(rows, list);
-        rows->longest = docs > rows->longest ? docs : rows->longest;
-    }
     enum status code = listrows_compile(rows, reterr);
     if (code == STATUS_OK)
         code = listrows_prepare_page(rows, reterr);

@@ -29,10 +29,9 @@ struct listrows {
     const struct dataset *dataset;
     const struct schema *schema;
     const struct kernels *kernels;
-    size_t longest; // documents of the longest list
     struct listrows_runs shared, rows;
     const struct schema_feature *page, *page_of; // of LETOR; NULL: no page feature
-    float *transformed;                          // (longest, page_of->size)
+    float *transformed;                          // (longest list, page_of->size)
     double *scratch;                             // (2 * page_of->size)
 };
 

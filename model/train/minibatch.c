@@ -21,7 +21,8 @@ enum status minibatch_plan_init(struct minibatch_plan *plan, const struct datase
     plan->next = lists; // nothing before the first start
     plan->subset = calloc(lists + 1, sizeof(*plan->subset));
     plan->order = calloc(lists + 1, sizeof(*plan->order));
-    if (plan->subset == NULL || plan->order == NULL) {
+    plan->blocks = calloc(lists / MINIBATCH_BLOCK + 1, sizeof(*plan->blocks));
+    if (plan->subset == NULL || plan->order == NULL || plan->blocks == NULL) {
         minibatch_plan_fini(plan);
         return STATUS_NO_MEMORY;
     }
@@ -39,17 +40,43 @@ void minibatch_plan_fini(struct minibatch_plan *plan)
 {
     free(plan->subset);
     free(plan->order);
+    free(plan->blocks);
     *plan = (struct minibatch_plan){0};
+}
+
+// Blocks in permuted order, into plan->order.
+static void minibatch_permute_blocks(struct minibatch_plan *plan, struct rng *rng)
+{
+    const size_t blocks = (plan->lists + MINIBATCH_BLOCK - 1) / MINIBATCH_BLOCK;
+    size_t at = 0;
+    for (size_t i = 0; i < blocks; i++)
+        plan->blocks[i] = (uint32_t)i;
+    rng_shuffle_u32(rng, plan->blocks, blocks);
+    for (size_t i = 0; i < blocks; i++) {
+        const size_t first = (size_t)plan->blocks[i] * MINIBATCH_BLOCK;
+        const size_t left = plan->lists - first;
+        const size_t count = left < MINIBATCH_BLOCK ? left : MINIBATCH_BLOCK;
+        memcpy(plan->order + at, plan->subset + first, count * sizeof(*plan->order));
+        at += count;
+    }
 }
 
 void minibatch_plan_start(struct minibatch_plan *plan, uint64_t seed, uint32_t epoch)
 {
     struct rng rng;
-    memcpy(plan->order, plan->subset, plan->lists * sizeof(*plan->order));
-    rng_start(&rng, seed, RNG_SHUFFLE, epoch, 0);
-    rng_shuffle_u32(&rng, plan->order, plan->lists);
     plan->next = 0;
     plan->dropped = 0;
+    memcpy(plan->order, plan->subset, plan->lists * sizeof(*plan->order));
+    if (plan->as_given)
+        return;
+    rng_start(&rng, seed, RNG_SHUFFLE, epoch, 0);
+    if (plan->lists > MINIBATCH_WINDOW)
+        minibatch_permute_blocks(plan, &rng);
+    for (size_t first = 0; first < plan->lists; first += MINIBATCH_WINDOW) {
+        const size_t left = plan->lists - first;
+        rng_shuffle_u32(&rng, plan->order + first,
+                        left < MINIBATCH_WINDOW ? left : MINIBATCH_WINDOW);
+    }
 }
 
 bool minibatch_plan_next(struct minibatch_plan *plan, struct minibatch_lists *ret_lists)

@@ -1,9 +1,11 @@
 // Minibatches of whole lists in shuffled order (design 8a).
 //
 // The order of an epoch is a pure function of (subset, seed, epoch), so a resumed run sees the same
-// batches. A batch is closed at >= `batch` documents; what is left at the end is the last batch,
-// but a rest of one document is dropped, because batch norm needs two. Every list is in at most one
-// batch.
+// batches. Lists are shuffled in windows of MINIBATCH_WINDOW, which are made of permuted blocks of
+// lists that follow one another: so an epoch over a large data set reads it in pieces, and lets go
+// of what it has read. A data set of one window is shuffled as a whole. A batch is closed at >=
+// `batch` documents; what is left at the end is the last batch, but a rest of one document is
+// dropped, because batch norm needs two. Every list is in at most one batch.
 #pragma once
 
 #include "model/kernels/kernels.h"
@@ -15,13 +17,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { MINIBATCH_BLOCK = 4096, MINIBATCH_WINDOW = 65536 }; // lists
+
 struct minibatch_plan {
     const struct dataset *dataset; // borrowed
     uint32_t *subset;              // (lists) as given
     uint32_t *order;               // (lists) of this epoch
+    uint32_t *blocks;              // numbers of the blocks, permuted
     size_t lists, docs, longest;   // of the subset; longest list in documents
     size_t batch;                  // documents
     size_t next;                   // place in `order`
+    bool as_given;                 // the order of the subset instead: continuous training
     size_t dropped;                // documents dropped in this epoch: 0 or 1
 };
 
