@@ -32,7 +32,7 @@ struct dataset {
         const union row_cell *cells; // of each list the shared ones, then its rows (docs, columns)
         const float *values;         // the same of LETOR: (docs, columns)
     };
-    const float *grade;          // (docs); a click is grade > 0
+    const float *grade;    // (docs); a click is grade > 0
     const uint64_t *group; // (lists) hash64 of the user's bytes; NULL: every list is its own group
     const int64_t *ts;     // (lists) 0: none; NULL: no list has one
     const double *bid;     // (docs) NAN: none; NULL: no document has one

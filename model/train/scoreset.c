@@ -35,8 +35,8 @@ MUST_USE static enum status scoreset_groups(struct scoreset *set)
         if (count == 0 || sorted[i] != sorted[count - 1])
             sorted[count++] = sorted[i];
     for (size_t i = 0; i < set->lists; i++) {
-        const uint64_t *found = bsearch(&group[set->list[i]], sorted, count, sizeof(*sorted),
-                                        scoreset_compare);
+        const uint64_t *found =
+            bsearch(&group[set->list[i]], sorted, count, sizeof(*sorted), scoreset_compare);
         for (uint64_t d = set->offset[i]; d < set->offset[i + 1]; d++)
             set->group[d] = (uint32_t)(found - sorted);
     }
