@@ -50,6 +50,9 @@ struct record_limits {
 
 enum { RECORD_MOST_TOLD = 512 };
 
+// Most candidates that a line can have.
+size_t record_rows(const struct row_layout *layout, const struct record_limits *limits,
+                   size_t line_bytes);
 // Bytes of arena that no record of `line_bytes` exceeds: what to give arena_init.
 size_t record_arena_bytes(const struct row_layout *layout, const struct record_limits *limits,
                           size_t line_bytes);

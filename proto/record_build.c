@@ -7,23 +7,6 @@
 
 static const char record_memory_words[] = "the record needs more memory than one may have";
 
-static size_t record_build_rows(const struct row_layout *layout, const struct record_limits *limits,
-                                size_t line_bytes)
-{
-    size_t least = limits->need_label ? sizeof("{\"label\":0},") - 1 : sizeof("{},") - 1;
-    return row_build_rows(layout, least, line_bytes, limits->max_candidates);
-}
-
-// Texts that were escaped are copied: at most the line's, each rounded up and terminated.
-size_t record_arena_bytes(const struct row_layout *layout, const struct record_limits *limits,
-                          size_t line_bytes)
-{
-    size_t rows = record_build_rows(layout, limits, line_bytes);
-    size_t texts = line_bytes + (rows + 2) * (ARENA_ALIGN + 1);
-    return row_build_bytes(layout, rows) + rows * sizeof(struct record_candidate) + texts +
-           (size_t)2 * ARENA_ALIGN;
-}
-
 static enum status record_build_unknown(struct row_build *rows, struct span name)
 {
     (void)name; // the path has it
@@ -47,7 +30,7 @@ enum status record_build_start(struct record_build *build, struct span line,
                                    .told = told};
     struct row_build *rows = &build->rows;
     struct record *record = &build->record;
-    TRY(row_build_start(rows, record_build_rows(layout, limits, line.size)));
+    TRY(row_build_start(rows, record_rows(layout, limits, line.size)));
     record->candidates = arena_array(arena, rows->rows, sizeof(*record->candidates));
     return record->candidates == NULL ? row_build_memory(rows) : STATUS_OK;
 }

@@ -47,8 +47,8 @@ struct row_coding {
     enum row_encode encode;
     uint32_t buckets;          // hash, identity
     uint64_t seed;             // hash: of the table's name
-    const struct vocab *vocab; // vocab; borrowed
-    // Not NULL: told every id's bytes as they are read (vocabularies are counted so).
+    const struct vocab *vocab; // vocab; borrowed; NULL while it is being counted: all are unknown
+    // Not NULL: told the bytes of every id that gets a cell (vocabularies are counted so).
     void (*seen)(void *context, struct span bytes);
     void *seen_context;
 };

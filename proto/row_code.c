@@ -14,7 +14,7 @@ uint64_t row_code_seed(struct span table_name)
 size_t row_code_rows(const struct row_coding *coding)
 {
     if (coding->encode == ROW_VOCAB)
-        return vocab_count(coding->vocab) + VOCAB_FIRST;
+        return (coding->vocab == NULL ? 0 : vocab_count(coding->vocab)) + VOCAB_FIRST;
     return (size_t)coding->buckets + 1;
 }
 
@@ -49,7 +49,7 @@ bool row_code(const struct row_coding *coding, struct span id, uint32_t *ret_row
         *ret_row = row_code_hash(coding, id.data, id.size);
         return true;
     case ROW_VOCAB:
-        *ret_row = vocab_row(coding->vocab, id);
+        *ret_row = coding->vocab == NULL ? (uint32_t)VOCAB_UNKNOWN : vocab_row(coding->vocab, id);
         return true;
     case ROW_IDENTITY:
         break;

@@ -1,10 +1,8 @@
-#include "base/file.h"
 #include "base/num.h"
 #include "model/train/commands.h"
+#include "model/train/known.h"
 #include "model/train/measure.h"
-#include "model/train/numberfile.h"
 #include "model/train/opened.h"
-#include "model/train/truth.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +13,10 @@ static const struct command_option cmd_evaluate_options[] = {
     {"json", NULL, "one JSON object instead of a table"},
     {"auction", NULL, "what the probabilities cost in auctions clicked by the truth"},
     {"truth", "FILE", "true click probabilities, one a line (the data's name with .truth)"},
-    {"bids", "FILE", "bids, one a line (drawn log-normal with median 1)"},
-    {"bid-seed", "N", "seed of drawn bids (1)"},
+    {"appeal", "FILE",
+     "chances of a click in a neutral place, for the auctions (.appeal; the truth)"},
+    {"bids", "FILE", "bids, one a line (the data's name with .bid; drawn log-normal, median 1)"},
+    {"bid-seed", "N", "draws bids, with this seed (1)"},
     {"slots", "N", "ads shown on a page, 1 to 64 (5)"},
     {"gamma", "X", "rank by bid * pctr^X (1)"},
     {"floor-bid", "X", "least bid (0)"},
@@ -27,7 +27,7 @@ static const struct command_option cmd_evaluate_options[] = {
 struct cmd_evaluate_market {
     bool auction;
     struct market_config config;
-    const char *truth, *bids; // paths or NULL
+    struct known_paths paths;
 };
 
 MUST_USE static enum status cmd_evaluate_number(const struct command *command,
@@ -60,39 +60,22 @@ MUST_USE static enum status cmd_evaluate_market(const struct command *command,
     *ret_market = (struct cmd_evaluate_market){
         .auction = command_value(command, line, "auction") != NULL,
         .config = config,
+    };
+    ret_market->paths = (struct known_paths){
         .truth = command_value(command, line, "truth"),
-        .bids = command_value(command, line, "bids"),
+        .appeal = command_value(command, line, "appeal"),
+        .bid = command_value(command, line, "bids"),
+        .money = ret_market->auction,
+        .draw_bids = command_value(command, line, "bid-seed") != NULL,
     };
     if (ret_market->auction)
         return STATUS_OK;
-    static const char *const needs[] = {"bids",  "bid-seed",  "slots",
-                                        "gamma", "floor-bid", "floor-ecpm"};
+    static const char *const needs[] = {"appeal", "bids",      "bid-seed",  "slots",
+                                        "gamma",  "floor-bid", "floor-ecpm"};
     for (size_t i = 0; i < sizeof(needs) / sizeof(*needs); i++)
         if (command_value(command, line, needs[i]) != NULL)
             return diag_set(reterr, STATUS_USAGE, "--%s is of use with --auction only", needs[i]);
     return STATUS_OK;
-}
-
-// The file that was named or else, if there is one, FILE.truth. NULL: the truth is not known.
-MUST_USE static enum status cmd_evaluate_truth(const struct cmd_evaluate_market *market,
-                                               const char *data, size_t docs, double **ret_truth,
-                                               struct diag *reterr)
-{
-    char *beside = NULL;
-    if (market->truth != NULL)
-        return truth_read(market->truth, docs, ret_truth, reterr);
-    if (asprintf(&beside, "%s.truth", data) < 0)
-        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    enum status code = STATUS_OK;
-    if (file_exists(beside))
-        code = truth_read(beside, docs, ret_truth, reterr);
-    else if (market->auction)
-        code = diag_set(reterr, STATUS_USAGE,
-                        "--auction needs the true click probabilities: there is no %s; name them "
-                        "with --truth FILE",
-                        beside);
-    free(beside);
-    return code;
 }
 
 // Adds what the last column's probabilities are worth, where the truth is known.
@@ -100,21 +83,21 @@ MUST_USE static enum status cmd_evaluate_worth(const struct cmd_evaluate_market 
                                                const char *data, const struct opened *opened,
                                                struct measure_table *table, struct diag *reterr)
 {
-    const struct numberfile_rule rule = {0, 1e300, "a bid of at least 0"};
-    const size_t docs = opened->set.docs;
-    double *truth = NULL, *bids = NULL;
+    struct known known;
     struct worth worth;
-    enum status code = cmd_evaluate_truth(market, data, docs, &truth, reterr);
-    if (code == STATUS_OK && market->bids != NULL)
-        code = numberfile_read(market->bids, docs, &rule, &bids, reterr);
-    if (code == STATUS_OK && truth != NULL) {
+    enum status code = known_read(&market->paths, data, opened->set.docs, &known, reterr);
+    if (code == STATUS_OK && known.truth == NULL && market->auction)
+        code = diag_set(reterr, STATUS_USAGE,
+                        "--auction needs the true click probabilities: there is no %s.truth; name "
+                        "them with --truth FILE",
+                        data);
+    if (code == STATUS_OK && known.truth != NULL) {
         code = worth_measure(market->auction ? &market->config : NULL, &opened->set,
-                             &opened->scorer.checkpoint.calibrate, truth, bids, &worth, reterr);
+                             &opened->scorer.checkpoint.calibrate, &known, &worth, reterr);
         if (code == STATUS_OK)
             measure_add_worth(table, &worth);
     }
-    free(truth);
-    free(bids);
+    known_fini(&known);
     return code;
 }
 

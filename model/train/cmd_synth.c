@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/num.h"
+#include "model/train/cmd_synth_impressions.h"
 #include "model/train/commands.h"
 #include "model/train/synth_letor.h"
 
@@ -8,16 +9,18 @@
 #include <string.h>
 
 static const struct command_option cmd_synth_options[] = {
-    {"out", "DIR", "folder for train.txt, valid.txt, test.txt and their .truth (needed)"},
-    {"lists", "N", "training lists (2000)"},
-    {"valid-lists", "N", "validation lists (a third of --lists)"},
-    {"test-lists", "N", "test lists (a third of --lists)"},
-    {"features", "N", "features of a document (136)"},
-    {"min-docs", "N", "fewest documents of a list (1)"},
-    {"max-docs", "N", "most documents of a list (300)"},
-    {"click-rate", "RATE", "mean click probability, 0.001 to 0.9 (0.2)"},
-    {"context", "X", "strength of what depends on the rest of the list, 0 to 10 (1)"},
+    {"out", "DIR", "folder for train, valid, test and what is known of them (needed)"},
+    {"click-rate", "RATE",
+     "mean click probability, letor 0.001 to 0.9 (0.2), impressions to 0.5 (0.02)"},
     {"seed", "N", "same seed, same bytes (1)"},
+    {"lists", "N", "letor: training lists (2000)"},
+    {"valid-lists", "N", "letor: validation lists (a third of --lists)"},
+    {"test-lists", "N", "letor: test lists (a third of --lists)"},
+    {"features", "N", "letor: features of a document (136)"},
+    {"min-docs", "N", "letor: fewest documents of a list (1)"},
+    {"max-docs", "N", "letor: most documents of a list (300)"},
+    {"context", "X", "letor: strength of what depends on the rest of the list, 0 to 10 (1)"},
+    CMD_SYNTH_IMPRESSIONS_OPTIONS,
     {0}};
 
 MUST_USE static enum status cmd_synth_number(const struct command *command,
@@ -84,22 +87,26 @@ MUST_USE static enum status cmd_synth_write(const struct synth_letor *synth, con
     return code;
 }
 
-static enum status cmd_synth_run(const struct command *command, int argc, char **argv,
-                                 struct diag *reterr)
+// An option of the other kind would be without effect.
+MUST_USE static enum status cmd_synth_only(const struct command *command,
+                                           const struct command_line *line, const char *other,
+                                           struct diag *reterr)
 {
-    struct command_line line;
-    TRY(command_parse(command, argc, argv, &line, reterr));
-    if (line.help)
-        return STATUS_OK;
-    if (strcmp(line.operands[0], "letor") != 0)
-        return diag_set(reterr, STATUS_USAGE, "unknown kind of data '%s'; there is: letor",
-                        line.operands[0]);
-    const char *folder = command_value(command, &line, "out");
-    if (folder == NULL)
-        return diag_set(reterr, STATUS_USAGE, "--out DIR is missing: where the data go");
+    for (size_t i = 0; i < line->given_count; i++) {
+        const struct command_option *option = &command->options[line->given[i].option];
+        if (strncmp(option->help, other, strlen(other)) == 0 && option->help[strlen(other)] == ':')
+            return diag_set(reterr, STATUS_USAGE, "--%s is of use with `ctr synth %s` only",
+                            option->name, other);
+    }
+    return STATUS_OK;
+}
+
+static enum status cmd_synth_letor(const struct command *command, const struct command_line *line,
+                                   const char *folder, struct diag *reterr)
+{
     struct synth_letor_config config = synth_letor_defaults();
     struct cmd_synth_part parts[3] = {{"train", 0}, {"valid", 0}, {"test", 0}};
-    TRY(cmd_synth_read(command, &line, &config, parts, reterr));
+    TRY(cmd_synth_read(command, line, &config, parts, reterr));
     struct synth_letor *synth;
     enum status code = synth_letor_new(&config, &synth, reterr);
     // What is out of range came from the command line.
@@ -115,16 +122,40 @@ static enum status cmd_synth_run(const struct command *command, int argc, char *
     return code;
 }
 
+static enum status cmd_synth_run(const struct command *command, int argc, char **argv,
+                                 struct diag *reterr)
+{
+    struct command_line line;
+    TRY(command_parse(command, argc, argv, &line, reterr));
+    if (line.help)
+        return STATUS_OK;
+    const bool letor = strcmp(line.operands[0], "letor") == 0;
+    if (!letor && strcmp(line.operands[0], "impressions") != 0)
+        return diag_set(reterr, STATUS_USAGE,
+                        "unknown kind of data '%s'; there are: letor, impressions",
+                        line.operands[0]);
+    TRY(cmd_synth_only(command, &line, letor ? "impressions" : "letor", reterr));
+    const char *folder = command_value(command, &line, "out");
+    if (folder == NULL)
+        return diag_set(reterr, STATUS_USAGE, "--out DIR is missing: where the data go");
+    return letor ? cmd_synth_letor(command, &line, folder, reterr)
+                 : cmd_synth_impressions_run(command, &line, folder, reterr);
+}
+
 const struct command cmd_synth = {
     "synth",
     "makes data whose click probabilities are known",
-    "letor",
+    "letor|impressions",
     1,
     1,
     cmd_synth_options,
     "Example:\n"
-    "  ctr synth letor --out data --lists 400 --features 24 --max-docs 40\n\n"
-    "Lists shaped like MSLR-WEB30K. The chance of a click depends on the document and on the\n"
-    "other documents of its list; FILE.truth has it, a line a document, so that calibration\n"
-    "can be measured against the truth. docs/synth.md has the formulas.\n",
+    "  ctr synth letor --out data --lists 400 --features 24 --max-docs 40\n"
+    "  ctr synth impressions --out data --pages 20000 --users 2000 --click-rate 0.05\n\n"
+    "letor: lists shaped like MSLR-WEB30K. The chance of a click depends on the document and on\n"
+    "the other documents of its list; FILE.truth has it, a line a document, so that calibration\n"
+    "can be measured against the truth. docs/synth.md has the formulas.\n"
+    "impressions: a log of ad impressions with ids and click histories, a page a line of JSON.\n"
+    "FILE.truth has the chance of a click as shown, FILE.appeal the chance in a neutral place,\n"
+    "which is what an auction should know, FILE.bid the bids. docs/synth-impressions.md.\n",
     cmd_synth_run};

@@ -1,10 +1,10 @@
 #include "model/train/experiment_record.h"
 
 #include "base/file.h"
+#include "model/train/known.h"
 #include "model/train/quality_rank.h"
 #include "model/train/quality_reliability.h"
 #include "model/train/traindata.h"
-#include "model/train/truth.h"
 #include "model/train/worth.h"
 
 #include <math.h>
@@ -29,7 +29,7 @@ struct record {
     struct scorer scorer;
     struct traindata data;
     struct scoreset test;
-    double *truth; // (test.docs) or NULL: not known
+    struct known known; // of the test file's documents
     struct team *team;
     struct json_value *root;
 };
@@ -59,24 +59,19 @@ static void record_close(struct record *record)
 {
     scorer_fini(&record->scorer);
     scoreset_fini(&record->test);
-    free(record->truth);
+    known_fini(&record->known);
     traindata_close(&record->data);
     if (record->team != NULL)
         team_stop(record->team);
     json_value_free(record->root);
 }
 
-// FILE.truth beside the test file, if there is one.
-MUST_USE static enum status record_read_truth(struct record *record, struct diag *reterr)
+// What lies beside the test file of it.
+MUST_USE static enum status record_read_known(struct record *record, struct diag *reterr)
 {
-    char *path = NULL;
-    if (asprintf(&path, "%s.truth", record->experiment->config.train.data_test) < 0)
-        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    enum status code = STATUS_OK;
-    if (file_exists(path))
-        code = truth_read(path, record->test.docs, &record->truth, reterr);
-    free(path);
-    return code;
+    return known_read(&(struct known_paths){.money = true},
+                      record->experiment->config.train.data_test, record->test.docs, &record->known,
+                      reterr);
 }
 
 static void record_part(struct json_value *data, const char *name, const struct scoreset *set)
@@ -138,9 +133,9 @@ MUST_USE static enum status record_test(struct record *record, struct diag *rete
     struct worth worth;
     TRY(record_quality(record, &record->test, &measures, reterr));
     enum status code = STATUS_OK;
-    if (record->truth != NULL) {
+    if (record->known.truth != NULL) {
         code = worth_measure(&market, &record->test, &record->scorer.checkpoint.calibrate,
-                             record->truth, NULL, &worth, reterr);
+                             &record->known, &worth, reterr);
         if (code == STATUS_OK)
             worth_set(&worth, measures);
     }
@@ -180,7 +175,7 @@ MUST_USE static enum status record_reliability(struct record *record, struct dia
                                         .grade = set->grade};
     struct reliability_bin bins[RECORD_BINS];
     size_t count;
-    enum status code = quality_reliability(&input, record->truth, RECORD_BINS, bins, &count);
+    enum status code = quality_reliability(&input, record->known.truth, RECORD_BINS, bins, &count);
     if (code != STATUS_OK)
         return diag_set(reterr, code, "cannot bin the test scores: %s", status_text(code));
     struct json_value *list = json_value_new_list();
@@ -189,7 +184,7 @@ MUST_USE static enum status record_reliability(struct record *record, struct dia
         json_value_push_int(bin, (int64_t)bins[i].docs);
         json_value_push_number(bin, bins[i].sum_p);
         json_value_push_number(bin, bins[i].clicks);
-        json_value_push_number(bin, record->truth != NULL ? bins[i].truth : (double)NAN);
+        json_value_push_number(bin, record->known.truth != NULL ? bins[i].truth : (double)NAN);
         json_value_push(list, bin);
     }
     json_value_set(record->root, "reliability", list);
@@ -297,7 +292,7 @@ enum status experiment_record_write(const struct experiment *experiment,
         if (code == STATUS_OK)
             code = record_data(&record, reterr);
         if (code == STATUS_OK)
-            code = record_read_truth(&record, reterr);
+            code = record_read_known(&record, reterr);
         if (code == STATUS_OK)
             code = record_valid(&record, reterr);
         if (code == STATUS_OK)

@@ -55,17 +55,19 @@ static double worth_percent(double part, double whole)
 
 MUST_USE static enum status worth_money(const struct market_config *market,
                                         const struct scoreset *set,
-                                        const struct calibrate *calibrate, const double *truth,
-                                        const double *bid, struct worth *worth, struct diag *reterr)
+                                        const struct calibrate *calibrate,
+                                        const struct known *known, struct worth *worth,
+                                        struct diag *reterr)
 {
     struct market_money money;
+    const double *bid = known->bid, *clicks = known->appeal != NULL ? known->appeal : known->truth;
     double *drawn = bid == NULL ? calloc(set->docs + 1, sizeof(*drawn)) : NULL;
     if (bid == NULL && drawn == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory for the bids");
     if (drawn != NULL)
         market_bids(market, set, drawn);
     enum status code =
-        market_measure(market, set, calibrate, truth, bid != NULL ? bid : drawn, &money, reterr);
+        market_measure(market, set, calibrate, clicks, bid != NULL ? bid : drawn, &money, reterr);
     free(drawn);
     if (code != STATUS_OK)
         return code;
@@ -83,13 +85,13 @@ MUST_USE static enum status worth_money(const struct market_config *market,
 }
 
 enum status worth_measure(const struct market_config *market, const struct scoreset *set,
-                          const struct calibrate *calibrate, const double *truth, const double *bid,
+                          const struct calibrate *calibrate, const struct known *known,
                           struct worth *ret_worth, struct diag *reterr)
 {
     struct worth worth = {0};
-    TRY(worth_error(set, calibrate, truth, &worth, reterr));
+    TRY(worth_error(set, calibrate, known->truth, &worth, reterr));
     if (market != NULL)
-        TRY(worth_money(market, set, calibrate, truth, bid, &worth, reterr));
+        TRY(worth_money(market, set, calibrate, known, &worth, reterr));
     *ret_worth = worth;
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 // The one list of these measures for `ctr evaluate` and for experiments.
 #pragma once
 
+#include "model/train/known.h"
 #include "model/train/market.h"
 #include "proto/json_value.h"
 
@@ -17,11 +18,12 @@ struct worth {
     double revenue_percent, overcharge_percent;  // of the revenue then
 };
 
-// market NULL: no auction. truth (set->docs); bid (set->docs), or NULL: drawn as `market` says. A
-// percentage of nothing is NaN. STATUS_NO_MEMORY, STATUS_NOT_FINITE.
+// market NULL: no auction. known->truth (set->docs) is what the errors are against, known->appeal
+// what clicks in an auction, or NULL: the truth does; known->bid, or NULL: drawn as `market` says.
+// A percentage of nothing is NaN. STATUS_NO_MEMORY, STATUS_NOT_FINITE.
 MUST_USE enum status worth_measure(const struct market_config *market, const struct scoreset *set,
-                                   const struct calibrate *calibrate, const double *truth,
-                                   const double *bid, struct worth *ret_worth, struct diag *reterr);
+                                   const struct calibrate *calibrate, const struct known *known,
+                                   struct worth *ret_worth, struct diag *reterr);
 // values[i] belongs to (*ret_names)[i], static storage. Returns the count: of what is set.
 size_t worth_values(const struct worth *worth, const char *const **ret_names,
                     double values[WORTH_VALUES]);

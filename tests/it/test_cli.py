@@ -32,7 +32,16 @@ class Help(Folder):
                             (["score", "m"], "--data"),
                             (["publish", "a", "b", "--version", "0"], "--version: expected a whole number"),
                             (["synth", "letor"], "--out"), (["synth", "images", "--out", "x"], "images"),
-                            (["synth", "letor", "--out", "x", "--click-rate", "2"], "click")):
+                            (["synth", "letor", "--out", "x", "--click-rate", "2"], "click"),
+                            (["synth", "letor", "--out", "x", "--pages", "2"], "--pages"),
+                            (["synth", "impressions"], "--out"),
+                            (["synth", "impressions", "--out", "x", "--lists", "2"], "--lists"),
+                            (["synth", "impressions", "--out", "x", "--page", "9-3"], "--page"),
+                            (["synth", "impressions", "--out", "x", "--items", "39"], "items"),
+                            (["synth", "impressions", "--out", "x", "--pages", "3", "--shards", "4"], "--shards"),
+                            (["synth", "impressions", "--out", "x", "--drift", "-1"], "drift"),
+                            (["synth", "impressions", "--out", "x", "--position", "3", "--click-rate", "0.4"],
+                             "cannot be reached")):
             out, err = run(*line, code=2)
             self.assertIn(words, err + out)
         self.assertFalse(pathlib.Path("x").exists())
@@ -240,6 +249,31 @@ class Auction(Folder):
                             ("1\n" * (lines + 1), f"bids:{lines + 1}"), ("inf\n" * lines, "bids:1")):
             bad.write_text(text)
             self.assertIn(place, run("evaluate", self.model, "--data", self.data, "--auction", "--bids", bad, code=1)[1])
+
+
+    def test_what_lies_beside_the_data_is_used(self):
+        """The chance in a neutral place clicks in auctions, bids of the data are bid; errors stay against the truth."""
+        def told(*options):
+            return json.loads(run("evaluate", self.model, "--data", self.data, "--auction", *options, "--json")[0])[str(self.model)]
+        before = told()
+        lines = len(self.data.read_text().splitlines())
+        appeal, bids = self.path / "appeal", self.path / "bids"
+        appeal.write_text("".join(f"{0.05 + 0.9 * (i * 7 % 11) / 11}\n" for i in range(lines)))
+        bids.write_text("".join(f"{1 + i % 5}\n" for i in range(lines)))
+        named = told("--appeal", appeal, "--bids", bids)
+        pathlib.Path(f"{self.data}.appeal").write_text(appeal.read_text())
+        pathlib.Path(f"{self.data}.bid").write_text(bids.read_text())
+        self.assertEqual(told(), named)
+        self.assertNotEqual(named["welfare"], before["welfare"])
+        for name in ("true_error", "true_bias", "true_kl"):
+            self.assertEqual(named[name], before[name])
+        # What the money is by the appeal is what it would be if that were the truth.
+        as_truth = told("--truth", appeal, "--bids", bids)
+        for name in ("welfare", "revenue", "regret", "overcharge"):
+            self.assertEqual(named[name], as_truth[name])
+        self.assertEqual(told("--truth", f"{self.data}.truth", "--bid-seed", 1), before)
+        pathlib.Path(f"{self.data}.appeal").write_text("2\n" * lines)
+        self.assertIn("test.txt.appeal:1", run("evaluate", self.model, "--data", self.data, "--auction", code=1)[1])
 
 
 class Publish(Folder):

@@ -11,7 +11,8 @@ enum {
     PAGE_CASE_TEXT = 1 << 18,
     PAGE_CASE_CANDIDATES = 5,
     PAGE_CASE_BUCKETS = 1000,
-    PAGE_CASE_FIELDS = 12
+    PAGE_CASE_FIELDS = 12,
+    PAGE_CASE_BRAND = 6
 };
 
 // Cells of the shared block and of an item row. Lists: hist 3, tags 2, words 2.

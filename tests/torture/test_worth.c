@@ -1,7 +1,6 @@
 // The truth read and a set's worth measured with the n-th allocation failing, for every n: an error
 // with words, no leak.
 #include "base/file.h"
-#include "model/train/truth.h"
 #include "model/train/worth.h"
 #include "tests/support/check.h"
 #include "tests/support/failmalloc.h"
@@ -18,11 +17,12 @@ static enum status measure(const char *path, const struct scoreset *set, struct 
 {
     static const struct calibrate identity;
     const struct market_config market = market_defaults();
-    double *truth = NULL;
-    enum status code = truth_read(path, DOCS, &truth, diag);
+    struct known known;
+    enum status code =
+        known_read(&(struct known_paths){.truth = path, .money = true}, path, DOCS, &known, diag);
     if (code == STATUS_OK)
-        code = worth_measure(&market, set, &identity, truth, NULL, ret_worth, diag);
-    free(truth);
+        code = worth_measure(&market, set, &identity, &known, ret_worth, diag);
+    known_fini(&known);
     return code;
 }
 

@@ -56,6 +56,7 @@ static void test_path(void **state)
     json_fault_push_key(&path, span_of("f"));
     json_fault_push_index(&path, 12);
     assert_string_equal(json_fault_path(&path, text, sizeof(text)), "candidates[3].features.f[12]");
+    assert_string_equal(json_fault_place(&path, text, sizeof(text)), "candidates[].features.f[]");
     json_fault_pop(&path);
     json_fault_pop(&path);
     json_fault_push_key(&path, span_of("a\nb"));

@@ -1,5 +1,6 @@
 // Oracle: rows by row_code of ids that are spelled out here (row_code has its own test); counts,
 // paths and words by hand.
+#include "base/buf.h"
 #include "tests/support/check.h"
 #include "tests/support/page_case.h"
 
@@ -125,12 +126,13 @@ static void test_long_ids(void **state)
     (void)state;
     struct page_case test;
     page_case_init(&test);
-    for (int length = ROW_MAX_ID_BYTES; length <= ROW_MAX_ID_BYTES + 1; length++) {
+    for (size_t length = ROW_MAX_ID_BYTES; length <= ROW_MAX_ID_BYTES + 1; length++) {
         bool fits = length == ROW_MAX_ID_BYTES;
-        char body[1024];
-        snprintf(body, sizeof(body), USER("'user_id':'%0*d'"), length, 7);
+        char body[1024], id[ROW_MAX_ID_BYTES + 2] = "";
+        memset(id, 'x', length);
+        snprintf(body, sizeof(body), USER("'user_id':'%s'"), id);
         assert_int_equal(page_case_request(&test, body), fits ? STATUS_OK : STATUS_INVALID);
-        snprintf(body, sizeof(body), USER("'hist':['%0*d',1,2,3,4]"), length, 7);
+        snprintf(body, sizeof(body), USER("'hist':['%s',1,2,3,4]"), id);
         assert_int_equal(page_case_request(&test, body), fits ? STATUS_OK : STATUS_INVALID);
     }
     assert_string_equal(test.diag.path, "user.hist[0]");
@@ -298,30 +300,38 @@ static void test_crosses(void **state)
     page_case_fini(&test);
 }
 
-static void count_seen(void *context, struct span bytes)
+static void write_seen(void *context, struct span bytes)
 {
-    char *text = context;
-    strncat(text, bytes.data, bytes.size);
-    strcat(text, " ");
+    struct buf *text = context;
+    buf_span(text, bytes);
+    buf_char(text, ' ');
 }
 
 static void test_seen(void **state)
 {
     (void)state;
-    char text[128] = "";
+    struct buf text;
+    buf_init(&text, 1024);
     struct page_case test;
     page_case_init(&test);
     for (size_t i = 0; i < PAGE_CASE_FIELDS; i++) {
         if (test.fields[i].kind != ROW_DENSE) {
-            test.fields[i].coding.seen = count_seen;
-            test.fields[i].coding.seen_context = text;
+            test.fields[i].coding.seen = write_seen;
+            test.fields[i].coding.seen_context = &text;
         }
     }
     assert_int_equal(page_case_request(&test,
                                        "{'user':{'user_id':3,'hist':[1,'',2,null,3,4]},"
                                        "'candidates':[" ROW(",'brand':'x','item_id':''") "]}"),
                      STATUS_OK);
-    assert_string_equal(text, "3 2 3 4 x "); // those that are kept
+    assert_string_equal(text.data, "3 2 3 4 x "); // those that are kept
+    // Before there is a vocabulary, nobody is in it.
+    test.fields[PAGE_CASE_BRAND].coding.vocab = NULL;
+    assert_int_equal(page_case_request(&test, ITEM("'brand':'b'")), STATUS_OK);
+    assert_int_equal(test.request.items[PAGE_BRAND].id, VOCAB_UNKNOWN);
+    assert_int_equal(test.request.counts.unknown_ids, 1);
+    assert_string_equal(text.data, "3 2 3 4 x b ");
+    buf_fini(&text);
     page_case_fini(&test);
 }
 

@@ -1,10 +1,9 @@
-// Oracle: values, paths and words by hand; rows by row_code of ids that are spelled out here.
+// Oracle: values, paths and words by hand; rows by row_code of ids that are spelled out here; of
+// real data, the tree of jansson and the figures of its README.
 #include "tests/support/check.h"
 #include "tests/support/page_case.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define ROW(x) "{'features':{'price':[1,2]},'label':0" x "}"

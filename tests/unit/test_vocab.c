@@ -12,7 +12,8 @@ static void test_every_id(void **state)
     enum { COUNT = 50000, MOST = 8 };
     char *bytes = malloc((size_t)COUNT * MOST);
     uint64_t *offset = malloc((COUNT + 1) * sizeof(*offset));
-    assert_true(bytes != NULL && offset != NULL);
+    if (bytes == NULL || offset == NULL)
+        abort();
     offset[0] = 0;
     for (unsigned i = 0; i < COUNT; i++) {
         int length = snprintf(bytes + offset[i], MOST, "i%u", i);

@@ -9,7 +9,8 @@
 
 // Page 0: P .5, .25, and the model says .5 of both. Page 1: P .25, .5, and the model says the
 // reverse (-ln 3 is the logit of .25). All bid 1, one ad a page is shown.
-static const double truth[] = {.5, .25, .25, .5}, ones[] = {1, 1, 1, 1};
+static double truth[] = {.5, .25, .25, .5}, ones[] = {1, 1, 1, 1};
+static const struct known at_one = {.truth = truth, .bid = ones}, bare = {.truth = truth};
 static const struct calibrate identity;
 
 struct pages {
@@ -51,9 +52,8 @@ static void money_is_per_thousand_pages(void **state)
     struct pages pages;
     struct worth worth;
     const struct market_config config = one_slot();
-    assert_int_equal(
-        worth_measure(&config, pages_make(&pages), &identity, truth, ones, &worth, NULL),
-        STATUS_OK);
+    assert_int_equal(worth_measure(&config, pages_make(&pages), &identity, &at_one, &worth, NULL),
+                     STATUS_OK);
     errors_are_against_the_truth(&worth);
     assert_true(worth.has_money);
     near_is(worth.welfare, (.5 + .25) * 500, 1e-4);
@@ -73,10 +73,29 @@ static void the_map_of_the_model_counts(void **state)
     const struct market_config config = one_slot();
     const struct calibrate higher = {.kind = CALIBRATE_OFFSET, .intercept = 1.0986122886681098};
     // p: .75, .75, .75, .5
-    assert_int_equal(worth_measure(&config, pages_make(&pages), &higher, truth, ones, &worth, NULL),
+    assert_int_equal(worth_measure(&config, pages_make(&pages), &higher, &at_one, &worth, NULL),
                      STATUS_OK);
     near_is(worth.true_bias, (.25 + .5 + .5 + 0) / 4, 1e-7);
     near_is(worth.revenue, (.5 * 1 + .25 * (.5 / .75)) * 500, 1e-4);
+}
+
+// What is looked at in a neutral place clicks in the auction; the errors stay against the truth.
+static void money_is_clicked_by_the_appeal(void **state)
+{
+    (void)state;
+    struct pages pages;
+    struct worth worth;
+    const struct market_config config = one_slot();
+    double appeal[] = {.125, .5, .75, .25};
+    const struct known known = {.truth = truth, .appeal = appeal, .bid = ones};
+    assert_int_equal(worth_measure(&config, pages_make(&pages), &identity, &known, &worth, NULL),
+                     STATUS_OK);
+    errors_are_against_the_truth(&worth);
+    // Page 0: the tie goes to the first, .125, at its bid; page 1: the right ad leads at .25/.5.
+    near_is(worth.welfare, (.125 + .75) * 500, 1e-4);
+    near_is(worth.regret, (.5 - .125) * 500, 1e-4);
+    near_is(worth.revenue, (.125 * 1 + .75 * .5) * 500, 1e-4);
+    near_is(worth.overcharge, .75 * (.5 - .25 / .75) * 500, 1e-4);
 }
 
 static void bids_are_drawn_where_none_are_given(void **state)
@@ -88,15 +107,14 @@ static void bids_are_drawn_where_none_are_given(void **state)
     double bid[4];
     config.bid_seed = 7;
     market_bids(&config, pages_make(&pages), bid);
-    assert_int_equal(worth_measure(&config, &pages.set, &identity, truth, NULL, &drawn, NULL),
-                     STATUS_OK);
-    assert_int_equal(worth_measure(&config, &pages.set, &identity, truth, bid, &given, NULL),
+    assert_int_equal(worth_measure(&config, &pages.set, &identity, &bare, &drawn, NULL), STATUS_OK);
+    assert_int_equal(worth_measure(&config, &pages.set, &identity,
+                                   &(struct known){.truth = truth, .bid = bid}, &given, NULL),
                      STATUS_OK);
     near_is(drawn.welfare, given.welfare, 0);
     near_is(drawn.overcharge, given.overcharge, 0);
     config.bid_seed = 8;
-    assert_int_equal(worth_measure(&config, &pages.set, &identity, truth, NULL, &given, NULL),
-                     STATUS_OK);
+    assert_int_equal(worth_measure(&config, &pages.set, &identity, &bare, &given, NULL), STATUS_OK);
     assert_true(drawn.welfare != given.welfare);
 }
 
@@ -108,13 +126,13 @@ static void without_an_auction_there_is_no_money(void **state)
     const char *const *names;
     double values[WORTH_VALUES];
     const struct market_config config = one_slot();
-    assert_int_equal(worth_measure(NULL, pages_make(&pages), &identity, truth, NULL, &worth, NULL),
+    assert_int_equal(worth_measure(NULL, pages_make(&pages), &identity, &bare, &worth, NULL),
                      STATUS_OK);
     errors_are_against_the_truth(&worth);
     assert_int_equal(worth_values(&worth, &names, values), 3);
     assert_string_equal(names[2], "true_kl");
     near_is(values[2], worth.true_kl, 0);
-    assert_int_equal(worth_measure(&config, &pages.set, &identity, truth, ones, &worth, NULL),
+    assert_int_equal(worth_measure(&config, &pages.set, &identity, &at_one, &worth, NULL),
                      STATUS_OK);
     assert_int_equal(worth_values(&worth, &names, values), WORTH_VALUES);
     assert_string_equal(names[9], "overcharge_percent");
@@ -128,9 +146,8 @@ static void a_share_of_nothing_is_undefined(void **state)
     struct worth worth;
     struct market_config config = one_slot();
     config.floor_bid = 2;
-    assert_int_equal(
-        worth_measure(&config, pages_make(&pages), &identity, truth, ones, &worth, NULL),
-        STATUS_OK);
+    assert_int_equal(worth_measure(&config, pages_make(&pages), &identity, &at_one, &worth, NULL),
+                     STATUS_OK);
     near_is(worth.welfare, 0, 0);
     near_is(worth.regret, 0, 0);
     assert_true(isnan(worth.regret_percent) && isnan(worth.revenue_percent) &&
@@ -151,7 +168,7 @@ static void a_floor_is_met_by_overrating(void **state)
     struct market_config config = one_slot();
     config.floor_ecpm = 600;
     const struct calibrate higher = {.kind = CALIBRATE_OFFSET, .intercept = 1.0986122886681098};
-    assert_int_equal(worth_measure(&config, pages_make(&pages), &higher, truth, ones, &worth, NULL),
+    assert_int_equal(worth_measure(&config, pages_make(&pages), &higher, &at_one, &worth, NULL),
                      STATUS_OK);
     near_is(worth.welfare, (.5 + .25) * 500, 1e-4);
     near_is(worth.regret, -(.5 + .25) * 500, 1e-4);
@@ -166,7 +183,7 @@ static void a_score_that_is_not_finite_is_refused(void **state)
     struct diag diag = {0};
     const struct market_config config = one_slot();
     pages_make(&pages)->logit[3] = NAN;
-    assert_int_equal(worth_measure(&config, &pages.set, &identity, truth, ones, &worth, &diag),
+    assert_int_equal(worth_measure(&config, &pages.set, &identity, &at_one, &worth, &diag),
                      STATUS_NOT_FINITE);
     assert_non_null(strstr(diag.words, status_text(STATUS_NOT_FINITE)));
 }
@@ -176,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(money_is_per_thousand_pages),
         cmocka_unit_test(the_map_of_the_model_counts),
+        cmocka_unit_test(money_is_clicked_by_the_appeal),
         cmocka_unit_test(bids_are_drawn_where_none_are_given),
         cmocka_unit_test(without_an_auction_there_is_no_money),
         cmocka_unit_test(a_share_of_nothing_is_undefined),
