@@ -103,10 +103,10 @@ static void describe_proof(const struct checkpoint *checkpoint, struct buf *out)
                checkpoint->layers[0].in);
     for (size_t i = 0; i < schema->count; i++) {
         const struct schema_feature *feature = &schema->features[i];
-        buf_printf(out, "  %zu-%zu  %s  %s\n", column, column + schema_width(feature) - 1,
-                   feature->name, feature->privileged ? "privileged" : "served");
-        column += schema_width(feature);
-        served += feature->privileged ? 0 : schema_width(feature);
+        buf_printf(out, "  %zu-%zu  %s  %s\n", column, column + feature->width - 1, feature->name,
+                   feature->privileged ? "privileged" : "served");
+        column += feature->width;
+        served += feature->privileged ? 0 : feature->width;
     }
     if (served == checkpoint->layers[0].in)
         buf_printf(out, "  %zu of %zu columns are served: no privileged input is there\n", served,

@@ -39,7 +39,7 @@ static MUST_USE enum status make_room(struct checkpoint *checkpoint, struct diag
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the tables");
     for (size_t i = 0; i < schema->count; i++)
         if (schema_is_din(&schema->features[i]))
-            checkpoint_attention_shape(attention, schema->features[i].dim,
+            checkpoint_attention_shape(attention, schema->features[i].width,
                                        &checkpoint->din[checkpoint->din_count++]);
     return STATUS_OK;
 }

@@ -51,7 +51,7 @@ static void one(const struct featurise *featurise, const struct schema_feature *
         return;
     }
     const float *table = featurise->tables[feature->table];
-    const size_t dim = feature->dim;
+    const size_t dim = feature->width;
     if (feature->kind != SCHEMA_ID_LIST)
         memcpy(columns, table + featurise_row(feature, cells[0]) * dim, dim * sizeof *columns);
     else if (feature->pool == SCHEMA_SUM)
@@ -76,7 +76,7 @@ static void loo_mean(const struct featurise *featurise, const struct schema_feat
                      const union row_cell *rows, size_t n, float *columns, size_t stride)
 {
     const struct schema *schema = featurise->schema;
-    const size_t dim = feature->dim, offset = schema->features[feature->of].offset;
+    const size_t dim = feature->width, offset = schema->features[feature->of].offset;
     const float *table = featurise->tables[feature->table];
     size_t known = 0;
     for (size_t i = 0; i < n; i++)

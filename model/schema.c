@@ -53,11 +53,6 @@ uint32_t schema_cells(const struct schema_feature *feature)
     return feature->source == SCHEMA_LOO_MEAN ? 0 : feature->size;
 }
 
-uint32_t schema_width(const struct schema_feature *feature)
-{
-    return feature->kind == SCHEMA_DENSE && feature->quantiles == 0 ? feature->size : feature->dim;
-}
-
 bool schema_in_shared_cells(const struct schema_feature *feature)
 {
     return feature->scope != ROW_ITEM;

@@ -52,6 +52,7 @@ struct schema_feature {
     uint32_t size;     // values of a dense feature; ids that a list keeps; else 1
     uint32_t offset;   // first cell in its block
     uint32_t column;   // first column in its block (shared, or row)
+    uint32_t width;    // columns
     uint32_t *columns; // (size) LETOR feature numbers, ascending; NULL where not LETOR
     bool has_default;
     float fallback;
@@ -63,7 +64,7 @@ struct schema_feature {
     // Ids. A feature owns a table of its name, or shares one.
     char *table_of; // name of the owner; NULL: its own
     enum row_encode encode;
-    uint32_t buckets, dim, min_count;
+    uint32_t buckets, dim, min_count; // of its own table; 0 where it shares one
     enum schema_pool pool;
     char *target_of;   // DIN: name of the id that attends
     char *cross_of[2]; // names of the two ids
@@ -116,9 +117,8 @@ bool schema_has_privileged(const struct schema *schema);
 const struct schema_feature *schema_find(const struct schema *schema, const char *name);
 uint32_t schema_find_table(const struct schema *schema, const char *name); // or SCHEMA_NO_TABLE
 
-// Cells and columns of a feature, and in which block each stands.
+// Cells of a feature, and in which block cells and columns stand.
 uint32_t schema_cells(const struct schema_feature *feature);
-uint32_t schema_width(const struct schema_feature *feature);
 bool schema_in_shared_cells(const struct schema_feature *feature);
 bool schema_in_shared_columns(const struct schema_feature *feature);
 bool schema_is_din(const struct schema_feature *feature);

@@ -190,15 +190,15 @@ static MUST_USE enum status plan_columns(const struct plan *plan)
     size_t shared_cells = 0, row_cells = 0, shared = 0, row = 0, privileged = 0;
     for (size_t i = 0; i < schema->count; i++) {
         struct schema_feature *feature = &schema->features[i];
-        if (feature->dim == 0 && feature->table != SCHEMA_NO_TABLE)
-            feature->dim = schema->tables[feature->table].dim;
+        feature->width =
+            feature->table == SCHEMA_NO_TABLE ? feature->size : schema->tables[feature->table].dim;
         size_t *cells = schema_in_shared_cells(feature) ? &shared_cells : &row_cells;
         size_t *columns = schema_in_shared_columns(feature) ? &shared : &row;
         feature->offset = (uint32_t)*cells;
         feature->column = (uint32_t)*columns;
         *cells += schema_cells(feature);
-        *columns += schema_width(feature);
-        privileged += feature->privileged ? schema_width(feature) : 0;
+        *columns += feature->width;
+        privileged += feature->privileged ? feature->width : 0;
         if (shared + row > SCHEMA_RULES_MAX_WIDTH ||
             shared_cells + row_cells > SCHEMA_RULES_MAX_WIDTH)
             return schema_rules_fault(plan->place, plan->reterr,

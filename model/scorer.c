@@ -177,7 +177,7 @@ static MUST_USE enum status attend(const struct scorer *scorer,
 {
     const struct schema *schema = &scorer->checkpoint.schema;
     const float *table = scorer->checkpoint.tables[feature->table];
-    const size_t dim = feature->dim, stride = schema->row_width;
+    const size_t dim = feature->width, stride = schema->row_width;
     const uint32_t *ids = &input->cells[feature->offset].id;
     const size_t behaviours = embed_pool_count(ids, feature->size);
     float *behaviour = arena_array(arena, behaviours * dim, sizeof *behaviour);
@@ -224,7 +224,7 @@ bool scorer_bytes(const struct scorer *scorer, size_t n, size_t *ret_bytes)
         if (!schema_is_din(feature))
             continue;
         const struct din *din = scorer->din[d++];
-        size_t floats = feature->size * feature->dim + din_once_floats(din, feature->size);
+        size_t floats = feature->size * feature->width + din_once_floats(din, feature->size);
         size_t bytes =
             floats * sizeof(float) + din_scratch_bytes(din, feature->size) + 6 * ARENA_ALIGN;
         most = bytes > most ? bytes : most;

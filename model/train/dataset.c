@@ -112,8 +112,9 @@ enum dataset_format dataset_format_of(const char *path)
     static const struct {
         const char *ending;
         enum dataset_format format;
-    } endings[] = {{".jsonl", DATASET_JSONL}, {".jsonl.gz", DATASET_JSONL}, {".csv", DATASET_CSV},
-                   {".csv.gz", DATASET_CSV},  {".tsv", DATASET_CSV},        {".tsv.gz", DATASET_CSV},
+    } endings[] = {{".jsonl", DATASET_JSONL}, {".jsonl.gz", DATASET_JSONL},
+                   {".csv", DATASET_CSV},     {".csv.gz", DATASET_CSV},
+                   {".tsv", DATASET_CSV},     {".tsv.gz", DATASET_CSV},
                    {".ctr", DATASET_CTR}};
     const size_t size = strlen(path);
     for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {

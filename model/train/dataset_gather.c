@@ -56,8 +56,8 @@ MUST_USE static enum status dataset_gather_list(struct dataset_gather *gather,
     char number[24];
     size_t size = list->name_bytes;
     if (size == 0) {
-        size = (size_t)snprintf(number, sizeof(number), "%llu",
-                                (unsigned long long)gather->lists + 1);
+        size =
+            (size_t)snprintf(number, sizeof(number), "%llu", (unsigned long long)gather->lists + 1);
         name = number;
     }
     const uint64_t start = gather->names.size + gather->names.pending.size;

@@ -282,12 +282,10 @@ MUST_USE static enum status dataset_image_open(const char *path, void **ret_imag
     return STATUS_OK;
 }
 
-MUST_USE static enum status dataset_image_read(const char *path,
-                                               const struct dataset_image_source *source,
-                                               const struct dataset_options *options,
-                                               struct dataset *ret_dataset,
-                                               struct dataset_image_header *ret_header,
-                                               struct diag *reterr)
+MUST_USE static enum status
+dataset_image_read(const char *path, const struct dataset_image_source *source,
+                   const struct dataset_options *options, struct dataset *ret_dataset,
+                   struct dataset_image_header *ret_header, struct diag *reterr)
 {
     void *image;
     size_t size;

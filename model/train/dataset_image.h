@@ -56,8 +56,8 @@ MUST_USE bool dataset_image_plan(const struct dataset_image_header *header,
                                  struct dataset_image_layout *ret_layout);
 
 // Makes the data set of an image whose parts are written, seals its header and protects it. The
-// mapping (layout->end bytes, writable) is the data set's from here on, also after a failure. `path`
-// is for messages. STATUS_NO_MEMORY, STATUS_IO.
+// mapping (layout->end bytes, writable) is the data set's from here on, also after a failure.
+// `path` is for messages. STATUS_NO_MEMORY, STATUS_IO.
 MUST_USE enum status dataset_image_finish(void *image, struct dataset_image_header *header,
                                           const struct dataset_image_layout *layout,
                                           const char *path, struct dataset *ret_dataset,

@@ -64,8 +64,9 @@ static void dataset_join_sum(const struct dataset_owned *owned, struct dataset *
     }
 }
 
-MUST_USE static enum status dataset_join_room(struct dataset_owned *owned, const struct dataset *sum,
-                                              size_t names, const bool has[3], struct diag *reterr)
+MUST_USE static enum status dataset_join_room(struct dataset_owned *owned,
+                                              const struct dataset *sum, size_t names,
+                                              const bool has[3], struct diag *reterr)
 {
     void **joined = owned->joined;
     bool good = true;
@@ -163,8 +164,8 @@ enum status dataset_join(const struct shards *shards, const struct dataset_optio
     bool has[3] = {false};
     TRY(dataset_owned_new(NULL, 0, &owned, reterr));
     owned->images = calloc(shards->count, sizeof(*owned->images));
-    enum status code = owned->images == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
-                                             : STATUS_OK;
+    enum status code =
+        owned->images == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
     for (size_t i = 0; i < shards->count && code == STATUS_OK; i++) {
         code = dataset_join_image(shards->paths[i], options, i == 0 ? NULL : &owned->images[0],
                                   &owned->images[i], reterr);

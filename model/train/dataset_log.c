@@ -24,13 +24,11 @@ static struct impressions_options dataset_log_options(const struct dataset_optio
 }
 
 // Parses with `schema`, which has its vocabularies, into the empty descriptor `fd`.
-MUST_USE static enum status dataset_log_gather(const struct shards *shards,
-                                               const struct dataset_options *options,
-                                               const struct schema *schema, int fd,
-                                               const char *target, const char *folder,
-                                               struct dataset *ret_dataset,
-                                               struct impressions_totals *ret_totals,
-                                               struct diag *reterr)
+MUST_USE static enum status
+dataset_log_gather(const struct shards *shards, const struct dataset_options *options,
+                   const struct schema *schema, int fd, const char *target, const char *folder,
+                   struct dataset *ret_dataset, struct impressions_totals *ret_totals,
+                   struct diag *reterr)
 {
     const struct impressions_options how = dataset_log_options(options, schema);
     struct dataset_gather gather;
@@ -60,12 +58,10 @@ MUST_USE static enum status dataset_log_gather(const struct shards *shards,
 }
 
 // Learns what vocabularies are missing, then gathers.
-MUST_USE static enum status dataset_log_parse(const struct shards *shards,
-                                              const struct dataset_options *options, int fd,
-                                              const char *target, const char *folder,
-                                              struct dataset *ret_dataset,
-                                              struct impressions_totals *ret_totals,
-                                              struct diag *reterr)
+MUST_USE static enum status
+dataset_log_parse(const struct shards *shards, const struct dataset_options *options, int fd,
+                  const char *target, const char *folder, struct dataset *ret_dataset,
+                  struct impressions_totals *ret_totals, struct diag *reterr)
 {
     struct fit_vocab fit = {0};
     struct schema schema;
@@ -140,8 +136,8 @@ enum status dataset_log_open(const struct shards *shards, const struct dataset_o
     TRY(encoding_of(options->schema, &wanted, reterr));
     struct dataset_options exact = *options;
     exact.schema = &wanted;
-    enum status code = dataset_image_load(options->cache_path, &shards->source, &exact, ret_dataset,
-                                          &reason);
+    enum status code =
+        dataset_image_load(options->cache_path, &shards->source, &exact, ret_dataset, &reason);
     schema_fini(&wanted);
     if (code == STATUS_OK)
         return STATUS_OK;

@@ -7,8 +7,8 @@
 struct dataset_owned {
     void *mapping; // NULL: parts alone
     size_t mapping_bytes;
-    struct schema schema;   // count 0: LETOR
-    struct vocab **vocabs;  // (vocab_count) their bytes are mapped
+    struct schema schema;  // count 0: LETOR
+    struct vocab **vocabs; // (vocab_count) their bytes are mapped
     size_t vocab_count;
     struct dataset *images; // (image_count) of dataset_join
     size_t image_count;

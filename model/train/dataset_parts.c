@@ -21,11 +21,10 @@ MUST_USE static enum status dataset_parts_vocab(struct span *rest, const char *p
     bool whole = rest->size >= sizeof(sizes);
     if (whole)
         memcpy(sizes, rest->data, sizeof(sizes));
-    whole = whole && num_add(sizes[0], 1, &offsets) &&
-            num_mul(offsets, sizeof(uint64_t), &offsets) &&
-            num_add(sizes[1], sizeof(uint64_t) - 1, &bytes) &&
-            num_add(sizeof(sizes), offsets, &end) && num_add(end, bytes - bytes % 8, &end) &&
-            end <= rest->size;
+    whole =
+        whole && num_add(sizes[0], 1, &offsets) && num_mul(offsets, sizeof(uint64_t), &offsets) &&
+        num_add(sizes[1], sizeof(uint64_t) - 1, &bytes) && num_add(sizeof(sizes), offsets, &end) &&
+        num_add(end, bytes - bytes % 8, &end) && end <= rest->size;
     if (!whole)
         return diag_at_line(reterr, STATUS_CORRUPT, path, 0, 0, "a vocabulary is cut");
     const uint64_t *offset = (const void *)(rest->data + sizeof(sizes));

@@ -13,8 +13,8 @@ MUST_USE enum status encoding_of(const struct schema *schema, struct schema *ret
 // Its canonical text (JSON): equal texts and vocabularies, equal cells. And back; `file` is where
 // the text stood.
 MUST_USE enum status encoding_text(const struct schema *encoding, struct buf *out);
-MUST_USE enum status encoding_parse(struct span text, const char *file,
-                                    struct schema *ret_encoding, struct diag *reterr);
+MUST_USE enum status encoding_parse(struct span text, const char *file, struct schema *ret_encoding,
+                                    struct diag *reterr);
 // STATUS_CONFIG with the name of the first feature of `want` that `have` has not, or has in another
 // form. Of vocabularies the ids are compared where both have one, else min_count.
 MUST_USE enum status encoding_covers(const struct schema *have, const struct schema *want,

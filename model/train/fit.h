@@ -11,9 +11,9 @@
 //
 // Edges: of n sorted values edge k (1 .. quantiles - 1) is value number floor(k n / quantiles);
 // equal ones, and such as nothing lies below, are left out. Beyond FIT_SAMPLE values a sample, the
-// same for the same data. Mean and scale 1 / deviation (of the population) in double, two passes; of
-// a feature with one value the scale is 1, which is logged.
-// STATUS_CONFIG names a bucketed feature of fewer than two values; STATUS_NO_MEMORY.
+// same for the same data. Mean and scale 1 / deviation (of the population) in double, two passes;
+// of a feature with one value the scale is 1, which is logged. STATUS_CONFIG names a bucketed
+// feature of fewer than two values; STATUS_NO_MEMORY.
 enum { FIT_SAMPLE = 1 << 20 };
 MUST_USE enum status fit_numbers(const struct dataset *dataset, const uint32_t *lists, size_t count,
                                  struct schema *schema, struct diag *reterr);

@@ -68,8 +68,8 @@ static void impressions_fetch(struct impressions *work, struct impressions_batch
     batch->count = 0;
     batch->code = STATUS_OK;
     for (bool more = true; !work->ended && batch->count < IMPRESSIONS_SLOTS;) {
-        batch->code = lineread_next(&work->reader, &batch->slots[batch->count].block, &more,
-                                    &batch->fault);
+        batch->code =
+            lineread_next(&work->reader, &batch->slots[batch->count].block, &more, &batch->fault);
         work->ended = batch->code != STATUS_OK || !more;
         batch->count += !work->ended;
     }
@@ -89,9 +89,8 @@ static void impressions_parse(struct impressions *work, struct impressions_batch
 }
 
 // Bad lines are counted, or are what ends the reading.
-MUST_USE static enum status impressions_bad(struct impressions *work,
-                                            const struct impressions_slot *slot,
-                                            struct diag *reterr)
+MUST_USE static enum status
+impressions_bad(struct impressions *work, const struct impressions_slot *slot, struct diag *reterr)
 {
     const struct linelog_bad *bad = (const void *)slot->bad.data;
     const uint64_t count = slot->bad.size / sizeof(*bad);
@@ -189,7 +188,8 @@ MUST_USE static enum status impressions_unknown(struct impressions *work, struct
         if (i > 0 && strcmp(names[i], names[i - 1]) == 0)
             continue;
         if (used + strlen(names[i]) + sizeof(", ...") > IMPRESSIONS_UNKNOWN_TEXT) {
-            snprintf(text + used, IMPRESSIONS_UNKNOWN_TEXT - used, "%s", used > 0 ? ", ..." : "...");
+            snprintf(text + used, IMPRESSIONS_UNKNOWN_TEXT - used, "%s",
+                     used > 0 ? ", ..." : "...");
             break;
         }
         used += (size_t)sprintf(text + used, "%s%s", used > 0 ? ", " : "", names[i]);

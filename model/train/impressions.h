@@ -18,7 +18,7 @@ struct csvmap;
 
 struct impressions_options {
     const struct schema *schema; // what is read: all its features are sent; with vocabularies
-    const struct csvmap *csv; // NULL: JSONL
+    const struct csvmap *csv;    // NULL: JSONL
     bool unlabelled;             // a candidate need not have a label
     uint64_t skip_bad;
     unsigned threads; // 0: one a core

@@ -86,7 +86,7 @@ static void input_grad_add(float *to, const float *from, size_t dim)
 static void input_grad_spread(const struct schema_feature *feature, const uint32_t *ids,
                               float *grad)
 {
-    const size_t dim = feature->dim;
+    const size_t dim = feature->width;
     if (feature->kind != SCHEMA_ID_LIST)
         return;
     const size_t count = embed_pool_count(ids, feature->size);
@@ -102,7 +102,7 @@ static void input_grad_shared(const struct input_grad_place *place, size_t f)
     const struct input_train *input = place->input;
     const struct schema *schema = input->config.schema;
     const struct schema_feature *feature = &schema->features[f];
-    const size_t dim = feature->dim, column = input_grad_column(schema, feature);
+    const size_t dim = feature->width, column = input_grad_column(schema, feature);
     const union row_cell *cells =
         input->batch->shared + place->list * schema->shared_cells + feature->offset;
     float *grad =
@@ -117,7 +117,7 @@ static void input_grad_row(const struct input_grad_place *place, size_t f)
     const struct input_train *input = place->input;
     const struct schema *schema = input->config.schema;
     const struct schema_feature *feature = &schema->features[f];
-    const size_t dim = feature->dim, column = input_grad_column(schema, feature);
+    const size_t dim = feature->width, column = input_grad_column(schema, feature);
     for (size_t row = place->first; row < place->first + place->n; row++) {
         const union row_cell *cells =
             input->batch->cells + row * schema->row_cells + feature->offset;
@@ -135,7 +135,7 @@ static void input_grad_others(const struct input_grad_place *place, size_t f)
     const struct input_train *input = place->input;
     const struct schema *schema = input->config.schema;
     const struct schema_feature *feature = &schema->features[f];
-    const size_t dim = feature->dim, column = input_grad_column(schema, feature);
+    const size_t dim = feature->width, column = input_grad_column(schema, feature);
     const size_t of = schema->features[feature->of].offset;
     const union row_cell *cells = input->batch->cells + place->first * schema->row_cells + of;
     const float *g = input->grad + place->first * input->width + column;
@@ -178,7 +178,7 @@ static void input_grad_din(const struct input_grad_place *place, struct input_di
 {
     const struct input_train *input = place->input;
     const struct schema *schema = input->config.schema;
-    const size_t dim = din->feature->dim;
+    const size_t dim = din->feature->width;
     const size_t column = input_grad_column(schema, &schema->features[din->feature->target]);
     for (size_t row = place->first; row < place->first + place->n; row++)
         input_grad_add(input->grad + row * input->width + column, din->grad_target + row * dim,

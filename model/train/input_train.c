@@ -52,7 +52,7 @@ MUST_USE static enum status input_train_din(struct input_train *input,
 {
     const struct input_train_config *config = &input->config;
     struct din_train_config unit = {
-        .dim = feature->dim,
+        .dim = feature->width,
         .hidden_count = config->attention.hidden_count,
         .activation = config->attention.activation == DIN_DICE ? DIN_TRAIN_DICE : DIN_TRAIN_PRELU,
         .softmax = config->attention.softmax,
@@ -71,9 +71,9 @@ MUST_USE static enum status input_train_din(struct input_train *input,
     din->adam.v = calloc(floats, sizeof(float));
     din->offset = calloc(config->max_lists + 1, sizeof(*din->offset));
     din->rows = calloc(behaviours + 1, sizeof(*din->rows));
-    din->behaviour = input_train_floats(behaviours, feature->dim);
-    din->grad_behaviour = input_train_floats(behaviours, feature->dim);
-    din->grad_target = input_train_floats(config->max_rows, feature->dim);
+    din->behaviour = input_train_floats(behaviours, feature->width);
+    din->grad_behaviour = input_train_floats(behaviours, feature->width);
+    din->grad_target = input_train_floats(config->max_rows, feature->width);
     if (din->adam.m == NULL || din->adam.v == NULL || din->offset == NULL || din->rows == NULL ||
         din->behaviour == NULL || din->grad_behaviour == NULL || din->grad_target == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory for \"%s\"", feature->name);
@@ -188,7 +188,7 @@ MUST_USE static enum status input_train_attend(struct input_train *input, struct
     const struct schema *schema = input->config.schema;
     const struct schema_feature *feature = din->feature;
     const float *table = input->values[feature->table];
-    const size_t dim = feature->dim;
+    const size_t dim = feature->width;
     uint64_t behaviours = 0;
     for (size_t q = 0; q < batch->lists; q++) {
         const uint32_t *ids = &batch->shared[q * schema->shared_cells + feature->offset].id;

@@ -181,8 +181,7 @@ MUST_USE static enum status lineread_take(struct lineread *reader, struct linere
         if (!last)
             TRY(lineread_fill(reader, text, reterr));
         last = reader->ended;
-        size_t found =
-            lineread_cut(reader, buf_view(text), from, false, &reader->inside);
+        size_t found = lineread_cut(reader, buf_view(text), from, false, &reader->inside);
         cut = found > 0 ? found : cut;
         from = text->size;
     } while (!last && (cut == 0 || text->size < LINEREAD_BLOCK) && text->size <= LINEREAD_MAX_LINE);
@@ -193,8 +192,7 @@ MUST_USE static enum status lineread_take(struct lineread *reader, struct linere
     if (!block->overlong)
         buf_append(&reader->carry, text->data + cut, text->size - cut);
     text->size = cut;
-    if (text->failed || reader->carry.failed ||
-        buf_reserve(text, LINEREAD_PADDING) != STATUS_OK)
+    if (text->failed || reader->carry.failed || buf_reserve(text, LINEREAD_PADDING) != STATUS_OK)
         return lineread_no_memory(reader, reterr);
     return STATUS_OK;
 }

@@ -25,7 +25,8 @@ static uint32_t opened_columns(const struct checkpoint *checkpoint)
     return columns;
 }
 
-// A model of LETOR columns takes LETOR; every other one impressions, as its own schema encodes them.
+// A model of LETOR columns takes LETOR; every other one impressions, as its own schema encodes
+// them.
 static bool opened_is_letor(const struct checkpoint *checkpoint)
 {
     for (size_t i = 0; i < checkpoint->schema.count; i++)
@@ -73,8 +74,8 @@ enum status opened_open_file(const struct command *command, const struct command
     TRY(command_u64(command, line, "skip-bad", 0, 0, UINT32_MAX, &skip_bad, reterr));
     TRY(kernels_choose(set == NULL ? "auto" : set, &kernels, reterr));
     TRY(scorer_load(model, kernels, &opened.scorer, reterr));
-    enum status code = opened_data(path, skip_bad, command == &cmd_score,
-                                   &opened.scorer.checkpoint, &opened.data, reterr);
+    enum status code = opened_data(path, skip_bad, command == &cmd_score, &opened.scorer.checkpoint,
+                                   &opened.data, reterr);
     if (code == STATUS_OK)
         code = scoreset_init(&opened.set, &opened.data, NULL, 0, reterr);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);

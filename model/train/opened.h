@@ -7,7 +7,8 @@
 
 // The options that both commands have; to be listed in their tables.
 #define OPENED_OPTIONS                                                                             \
-    {"data", "FILE", "LETOR file or impressions (a pattern names several), plain or gzip (needed)"},                                        \
+    {"data", "FILE",                                                                               \
+     "LETOR file or impressions (a pattern names several), plain or gzip (needed)"},               \
         {"skip-bad", "N", "bad lines that may be skipped, and are counted (0)"},                   \
     {                                                                                              \
         "kernels", "SET", "auto, scalar, avx2 or avx512: the same bits (auto)"                     \

@@ -12,14 +12,14 @@ enum status progressive_init(struct progressive *progressive, const struct train
 {
     const size_t window = (size_t)task->config->train_progressive_docs;
     const size_t capacity = window + max_rows;
-    *progressive = (struct progressive){
-        .task = task,
-        .tower = tower,
-        .schema = method_sees_privileged(task->method) && task->method->join == LOSS_JOIN_NONE
-                      ? task->all
-                      : task->regular,
-        .window = window,
-        .capacity = capacity};
+    *progressive = (struct progressive){.task = task,
+                                        .tower = tower,
+                                        .schema = method_sees_privileged(task->method) &&
+                                                          task->method->join == LOSS_JOIN_NONE
+                                                      ? task->all
+                                                      : task->regular,
+                                        .window = window,
+                                        .capacity = capacity};
     progressive->offset = calloc(capacity + 1, sizeof(*progressive->offset));
     progressive->logit = calloc(capacity, sizeof(*progressive->logit));
     progressive->grade = calloc(capacity, sizeof(*progressive->grade));

@@ -14,7 +14,7 @@ struct progressive {
     const struct schema *schema;
     size_t window, capacity; // documents after which a window ends; room for them
     // The window so far; saved and loaded with the state.
-    uint64_t counts[2]; // lists, documents
+    uint64_t counts[2];                // lists, documents
     double totals[PROGRESSIVE_TOTALS]; // of all windows that have ended
     uint64_t *offset;                  // (capacity + 1)
     float *logit, *grade;              // (capacity)

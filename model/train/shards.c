@@ -32,8 +32,7 @@ MUST_USE static enum status shards_stat(const struct shards *shards,
     return STATUS_OK;
 }
 
-MUST_USE static enum status shards_add(struct shards *shards, const char *path,
-                                       struct diag *reterr)
+MUST_USE static enum status shards_add(struct shards *shards, const char *path, struct diag *reterr)
 {
     shards->paths[shards->count] = strdup(path);
     if (shards->paths[shards->count] == NULL)
