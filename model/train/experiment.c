@@ -290,7 +290,7 @@ enum status experiment_prepare(struct experiment *experiment, struct diag *reter
         struct traindata data;
         struct train_config config = experiment->config.train;
         config.method = (int)method_index(experiment_strictest(experiment));
-        code = traindata_open(&config, experiment->folder, &data, reterr);
+        code = traindata_open(&config, experiment->folder, NULL, &data, reterr);
         if (code == STATUS_OK) {
             code = experiment_check_lists(experiment, &data, reterr);
             if (code == STATUS_OK)

@@ -47,7 +47,7 @@ MUST_USE static enum status record_open(struct record *record, struct diag *rete
     TRY(kernels_choose("auto", &kernels, reterr));
     if ((record->team = team_start(1)) == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    TRY(traindata_open(&config, record->experiment->folder, &record->data, reterr));
+    TRY(traindata_open(&config, record->experiment->folder, NULL, &record->data, reterr));
     TRY(scoreset_init(&record->test, &record->data.test, NULL, 0, reterr));
     char *path = experiment_plan_path(record->experiment, record->entry, name);
     enum status code = path == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")

@@ -210,7 +210,8 @@ MUST_USE static enum status traindata_honest(const struct schema *schema, const 
 
 // Impressions: `features:` says what they are.
 MUST_USE static enum status traindata_log(const struct train_config *config, const char *folder,
-                                          struct traindata *data, struct diag *reterr)
+                                          const struct warm *warm, struct traindata *data,
+                                          struct diag *reterr)
 {
     struct schema *schema = &data->teacher;
     if (config->features == NULL)
@@ -218,6 +219,8 @@ MUST_USE static enum status traindata_log(const struct train_config *config, con
                             "is missing: impressions are read by a list of features");
     TRY(schema_from_yaml(config->features, "the configuration", schema, reterr));
     TRY(traindata_honest(schema, NULL, reterr));
+    if (warm != NULL)
+        TRY(warm_fit(warm, schema, reterr));
     struct dataset_options how = {.schema = schema};
     TRY(traindata_file(config, folder, "train", config->data_train, &how, &data->train, reterr));
     encoding_set_vocabs(schema, data->train.schema);
@@ -248,13 +251,13 @@ static uint64_t traindata_hash(const struct traindata *data)
 }
 
 enum status traindata_open(const struct train_config *config, const char *folder,
-                           struct traindata *ret_data, struct diag *reterr)
+                           const struct warm *warm, struct traindata *ret_data, struct diag *reterr)
 {
     struct traindata data = {0};
     enum dataset_format format =
         datafile_format(config->data_train, (enum dataset_format)config->data_format);
     enum status code = format == DATASET_LETOR ? traindata_letor(config, folder, &data, reterr)
-                                               : traindata_log(config, folder, &data, reterr);
+                                               : traindata_log(config, folder, warm, &data, reterr);
     // The set of validation scores points at a data set: it is made where both stay.
     *ret_data = data;
     if (code == STATUS_OK)
