@@ -6,7 +6,7 @@
 #include "model/train/loss_mass.h"
 #include "model/train/measure.h"
 #include "model/train/state.h"
-#include "model/train/traindata.h"
+#include "model/train/traindata_check.h"
 #include "model/train/trainer.h"
 
 #include <dirent.h>
@@ -143,6 +143,7 @@ MUST_USE static enum status run_open(struct run *run, struct diag *reterr)
     if (buf_status(&run->identity) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     TRY(run_open_data(run, reterr));
+    TRY(traindata_check_lists(&run->data, run->method, "method", reterr));
     if (run->options.resume && file_exists(run->state_path))
         TRY(state_stage(run->state_path, buf_view(&run->identity).data, run->data.hash,
                         &run->saved_stage, reterr));

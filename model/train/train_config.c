@@ -141,6 +141,18 @@ double train_config_rank(const struct train_config *config, const struct quality
     return measures[config->train_rank_by];
 }
 
+const char *train_config_rank_key(const struct train_config *config)
+{
+    static const char *const keys[] = {"ndcg10", "gauc", "auc"};
+    return keys[config->train_rank_by];
+}
+
+const char *train_config_rank_title(const struct train_config *config)
+{
+    static const char *const titles[] = {"NDCG@10", "GAUC", "AUC"};
+    return titles[config->train_rank_by];
+}
+
 double train_config_embed_lr(const struct train_config *config, uint64_t epoch)
 {
     double lr = train_config_lr(config, epoch);

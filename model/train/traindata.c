@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// The share is drawn apart from the split, whose hash is of names.
+enum { TRAINDATA_ALL = 100, TRAINDATA_SHARE_SEED = 0x5a4e };
+
 static void traindata_tell(const char *role, const struct dataset *dataset)
 {
     uint64_t clicks = 0;
@@ -101,6 +104,28 @@ MUST_USE static enum status traindata_split(const struct train_config *config,
                             "be some of each; name a validation file",
                             lists, data->list_count, data->valid_set.lists);
     return code;
+}
+
+// Leaves data.train_percent of the lists that teach.
+MUST_USE static enum status traindata_share(const struct train_config *config,
+                                            struct traindata *data, struct diag *reterr)
+{
+    const uint64_t percent = (uint64_t)config->data_train_percent;
+    const size_t lists = data->list_count;
+    if (percent == TRAINDATA_ALL)
+        return STATUS_OK;
+    data->list_count = 0;
+    for (size_t i = 0; i < lists; i++) {
+        const uint64_t number = data->lists[i];
+        if (hash64(&number, sizeof(number), TRAINDATA_SHARE_SEED) % TRAINDATA_ALL < percent)
+            data->lists[data->list_count++] = data->lists[i];
+    }
+    if (data->list_count == 0)
+        return diag_at_path(reterr, STATUS_CONFIG, "data.train_percent",
+                            "leaves none of %zu training lists", lists);
+    LOG_EVENT(LOG_INFO, "a share of the training lists teaches", LOG_I("percent", percent),
+              LOG_I("lists", data->list_count));
+    return STATUS_OK;
 }
 
 // `features:` of LETOR data may state what the data tell anyway: `f`, and `f_priv` if columns are
@@ -252,6 +277,8 @@ enum status traindata_open(const struct train_config *config, const char *folder
     *ret_data = data;
     if (code == STATUS_OK)
         code = traindata_split(config, ret_data, reterr);
+    if (code == STATUS_OK)
+        code = traindata_share(config, ret_data, reterr);
     if (code == STATUS_OK)
         code = traindata_schemas(config, ret_data, reterr);
     if (code != STATUS_OK)
