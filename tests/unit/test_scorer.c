@@ -24,8 +24,8 @@ static double in_double(const struct checkpoint *c, size_t row)
     size_t at = 0;
     for (size_t f = 0; f < c->schema.count; f++)
         for (uint32_t i = 0; i < c->schema.features[f].size; i++, at++) {
-            double raw = at < 4 ? (double)c->golden_shared[row * 4 + at]
-                                : (double)c->golden_row[row * 9 + at - 4];
+            double raw = at < 4 ? (double)c->golden_shared[row * 4 + at].number
+                                : (double)c->golden_row[row * 9 + at - 4].number;
             bool log_it = c->schema.features[f].transform == SCHEMA_LOG1P;
             x[at] = log_it ? copysign(log1p(fabs(raw)), raw) : raw;
         }
@@ -59,7 +59,8 @@ static void test_scores_the_network(void **state)
         const struct checkpoint *c = &scorer.checkpoint;
         for (size_t row = 0; row < 8; row++) {
             // The row among seven of its like: the same bits as alone.
-            float rows[7 * 9], logit[7];
+            union row_cell rows[7 * 9];
+            float logit[7];
             struct scorer_input input;
             for (size_t i = 0; i < 7; i++)
                 memcpy(rows + i * 9, c->golden_row + (row + i) % 8 * 9, 9 * sizeof(float));
@@ -84,7 +85,8 @@ static void test_small_arena_is_an_error(void **state)
     struct scorer scorer;
     struct scorer_input input;
     struct arena arena;
-    float raw[9] = {0}, shared[4] = {0}, logit[1];
+    union row_cell raw[9] = {0}, shared[4] = {0};
+    float logit[1];
     scratch_path(*state, "m", path);
     assert_int_equal(make_checkpoint_file(path, &spec, NULL), STATUS_OK);
     assert_int_equal(scorer_load(path, kernels_at(0), &scorer, NULL), STATUS_OK);
