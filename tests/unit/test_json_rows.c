@@ -125,12 +125,13 @@ static void test_long_ids(void **state)
     (void)state;
     struct page_case test;
     page_case_init(&test);
-    for (int length = ROW_MAX_ID_BYTES; length <= ROW_MAX_ID_BYTES + 1; length++) {
+    for (size_t length = ROW_MAX_ID_BYTES; length <= ROW_MAX_ID_BYTES + 1; length++) {
         bool fits = length == ROW_MAX_ID_BYTES;
-        char body[1024];
-        snprintf(body, sizeof(body), USER("'user_id':'%0*d'"), length, 7);
+        char body[1024], id[ROW_MAX_ID_BYTES + 2] = "";
+        memset(id, '7', length);
+        snprintf(body, sizeof(body), USER("'user_id':'%s'"), id);
         assert_int_equal(page_case_request(&test, body), fits ? STATUS_OK : STATUS_INVALID);
-        snprintf(body, sizeof(body), USER("'hist':['%0*d',1,2,3,4]"), length, 7);
+        snprintf(body, sizeof(body), USER("'hist':['%s',1,2,3,4]"), id);
         assert_int_equal(page_case_request(&test, body), fits ? STATUS_OK : STATUS_INVALID);
     }
     assert_string_equal(test.diag.path, "user.hist[0]");

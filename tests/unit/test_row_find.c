@@ -8,7 +8,7 @@
 enum { COUNT = 300, FEW = 24 };
 
 struct shop {
-    char names[COUNT][8];
+    char names[COUNT][12];
     struct row_field fields[COUNT];
     struct row_layout layout;
     struct arena arena;
