@@ -193,12 +193,16 @@ MUST_USE static enum status traindata_log(const struct train_config *config, con
         return diag_at_path(reterr, STATUS_CONFIG, "features",
                             "is missing: impressions are read by a list of features");
     TRY(schema_from_yaml(config->features, "the configuration", schema, reterr));
+    if (config->data_fitted[0] != '\0') {
+        TRY(checkpoint_load(config->data_fitted, &data->fitted, reterr));
+        TRY(fit_take(&data->fitted.schema, schema, reterr));
+    }
     struct csvmap csv = {0};
     struct dataset_options how = {.schema = schema};
     if (datafile_format(config->data_train, (enum dataset_format)config->data_format) ==
         DATASET_CSV) {
         const struct csvmap_files files = {"the configuration", config->data_train,
-                                           config->data_join};
+                                           config->data_join, false};
         TRY(csvmap_init(&csv, config->csv, &files, schema, reterr));
         how.csv = &csv;
     }
@@ -263,6 +267,7 @@ void traindata_close(struct traindata *data)
     schema_fini(&data->teacher);
     schema_fini(&data->student);
     free(data->lists);
+    checkpoint_fini(&data->fitted);
     dataset_close(&data->train);
     dataset_close(&data->valid);
     dataset_close(&data->test);

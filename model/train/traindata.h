@@ -1,6 +1,7 @@
 // The data of a training run: files, split, and what teacher and student may see of them.
 #pragma once
 
+#include "model/checkpoint.h"
 #include "model/schema.h"
 #include "model/train/dataset.h"
 #include "model/train/scoreset.h"
@@ -14,6 +15,7 @@ struct traindata {
     size_t list_count;
     struct scoreset valid_set; // of `valid`, or of the lists of `train` that were set aside
     struct schema teacher, student;
+    struct checkpoint fitted; // data.fitted; its vocabularies are the teacher's
     uint64_t hash; // of training and validation data
 };
 
