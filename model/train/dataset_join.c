@@ -99,8 +99,8 @@ static void dataset_join_optional(struct dataset_owned *owned, const struct data
         bid[doc + d] = image->bid == NULL ? (double)NAN : image->bid[d];
     for (size_t i = 0; group != NULL && i < image->lists; i++) {
         const uint64_t number = list + i;
-        group[number] = image->group == NULL ? (uint32_t)hash64(&number, sizeof(number), 2)
-                                             : image->group[i];
+        group[number] =
+            image->group == NULL ? (uint32_t)hash64(&number, sizeof(number), 2) : image->group[i];
     }
 }
 

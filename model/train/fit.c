@@ -2,11 +2,9 @@
 
 #include "base/hash64.h"
 #include "base/log.h"
-#include "model/train/encoding.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 // Where a feature's values stand in the data, and which lists are looked at.
 struct fit {
@@ -190,41 +188,6 @@ enum status fit_numbers(const struct dataset *dataset, const uint32_t *lists, si
                                 .shared = schema_in_shared_cells(feature),
                                 .offset = have->offset};
         TRY(edges ? fit_quantiles(&fit, feature, reterr) : fit_standardise(&fit, feature, reterr));
-    }
-    return STATUS_OK;
-}
-
-MUST_USE static enum status fit_copy(const float *from, size_t count, float **ret_copy,
-                                     struct diag *reterr)
-{
-    float *copy = calloc(count + 1, sizeof(*copy));
-    if (copy == NULL)
-        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    memcpy(copy, from, count * sizeof(*copy));
-    *ret_copy = copy;
-    return STATUS_OK;
-}
-
-enum status fit_take(const struct schema *from, struct schema *schema, struct diag *reterr)
-{
-    encoding_set_vocabs(schema, from);
-    for (size_t i = 0; i < schema->count; i++) {
-        struct schema_feature *to = &schema->features[i];
-        const struct schema_feature *have = schema_find(from, to->name);
-        if (have == NULL || to->kind != SCHEMA_DENSE)
-            continue;
-        if (have->kind != to->kind || have->size != to->size || have->quantiles != to->quantiles)
-            return diag_at_path(reterr, STATUS_CONFIG, to->name,
-                                "the model that was trained before has it with another kind, size "
-                                "or number of quantiles");
-        if (have->edges != NULL && to->edges == NULL) {
-            TRY(fit_copy(have->edges, have->edge_count, &to->edges, reterr));
-            to->edge_count = have->edge_count;
-        }
-        if (have->mean != NULL && to->mean == NULL && to->transform == SCHEMA_STANDARDISE) {
-            TRY(fit_copy(have->mean, have->size, &to->mean, reterr));
-            TRY(fit_copy(have->scale, have->size, &to->scale, reterr));
-        }
     }
     return STATUS_OK;
 }

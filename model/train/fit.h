@@ -17,9 +17,3 @@
 enum { FIT_SAMPLE = 1 << 20 };
 MUST_USE enum status fit_numbers(const struct dataset *dataset, const uint32_t *lists, size_t count,
                                  struct schema *schema, struct diag *reterr);
-
-// What `from`, the schema of a trained model, has learnt, for the features and tables of the same
-// name in `schema`; vocabularies are borrowed. STATUS_CONFIG if a feature of that name is bucketed
-// or wide otherwise; STATUS_NO_MEMORY.
-MUST_USE enum status fit_take(const struct schema *from, struct schema *schema,
-                              struct diag *reterr);
