@@ -11,8 +11,8 @@
 struct csvjoin {
     char *on;
     size_t columns, key, rows;
-    struct buf bytes;  // of all fields, each terminated
-    struct buf places; // size_t: end of every field in `bytes`
+    struct buf bytes;    // of all fields, each terminated
+    struct buf places;   // size_t: end of every field in `bytes`
     struct span *fields; // (rows + 1, columns) the first row is the header
     struct span **order; // (rows) sorted by key
 };
@@ -47,7 +47,8 @@ MUST_USE static enum status csvjoin_line(const struct csvjoin_reader *reader, st
     if (join->columns == 0)
         join->columns = count;
     if (count != join->columns)
-        return csvjoin_fault(reader, STATUS_INVALID, number, "has not as many fields as the header");
+        return csvjoin_fault(reader, STATUS_INVALID, number,
+                             "has not as many fields as the header");
     for (size_t i = 0; i < count; i++) {
         buf_span(&join->bytes, fields[i]);
         buf_append(&join->places, &join->bytes.size, sizeof(join->bytes.size));
@@ -116,10 +117,9 @@ MUST_USE static enum status csvjoin_index(const struct csvjoin_reader *reader)
     qsort_r(join->order, join->rows, sizeof(*join->order), csvjoin_compare, &join->key);
     for (size_t i = 1; i < join->rows; i++)
         if (csvjoin_compare(&join->order[i - 1], &join->order[i], &join->key) == 0)
-            return diag_at_line(reader->reterr, STATUS_INVALID, reader->path, 0, 0,
-                                "the key \"%.*s\" stands twice",
-                                (int)join->order[i][join->key].size,
-                                join->order[i][join->key].data);
+            return diag_at_line(
+                reader->reterr, STATUS_INVALID, reader->path, 0, 0, "the key \"%.*s\" stands twice",
+                (int)join->order[i][join->key].size, join->order[i][join->key].data);
     return STATUS_OK;
 }
 
@@ -135,7 +135,8 @@ MUST_USE static enum status csvjoin_lines(const struct csvjoin_reader *reader)
     for (bool more = true; more && code == STATUS_OK;) {
         code = lineread_next(&lines, &block, &more, reader->reterr);
         if (code == STATUS_OK && block.overlong)
-            code = csvjoin_fault(reader, STATUS_TOO_LARGE, block.first_line, "the line is too long");
+            code =
+                csvjoin_fault(reader, STATUS_TOO_LARGE, block.first_line, "the line is too long");
         if (code == STATUS_OK && more)
             code = csvjoin_block(reader, &block);
     }

@@ -25,9 +25,9 @@ struct csvlog {
     const struct csvmap *map;
     const struct row_layout *layout;
     struct csvtext *text;
-    struct buf header;             // the places belong to it
+    struct buf header; // the places belong to it
     struct csvlog_place label, list, user, time, bid, on;
-    struct csvlog_place *places;   // of all columns of all fields of the layout, in their order
+    struct csvlog_place *places; // of all columns of all fields of the layout, in their order
     const struct csvmap_feature **features; // (layout->field_count)
     struct arena arena;
     // Of the line that is read.
@@ -220,8 +220,7 @@ MUST_USE static enum status csvlog_ids(struct row_build *build, const struct row
 
 MUST_USE static enum status csvlog_dense(const struct csvlog *log, struct row_build *build,
                                          const struct row_field *field,
-                                         const struct csvlog_place *places,
-                                         struct row_place place)
+                                         const struct csvlog_place *places, struct row_place place)
 {
     for (uint32_t i = 0; i < field->size; i++) {
         const struct span text = csvlog_value(log, &places[i]);
@@ -331,8 +330,8 @@ MUST_USE static enum status csvlog_record(struct csvlog *log, struct row_build *
     TRY(row_build_start(build, 1));
     for (size_t i = 0; i < layout->field_count; i++) {
         const struct row_field *field = &layout->fields[i];
-        const struct row_place place = row_is_shared(field->scope) ? row_build_shared(build)
-                                                                   : row_build_item(build, 0);
+        const struct row_place place =
+            row_is_shared(field->scope) ? row_build_shared(build) : row_build_item(build, 0);
         TRY(csvlog_field(log, build, field, log->features[i], places, place));
         places += log->features[i]->count;
     }
@@ -435,9 +434,8 @@ static struct linelog_bad csvlog_next(const struct lineread_block *block, const 
                                       unsigned *line)
 {
     const char *end = block->text.data + block->text.size, *stop = csvlog_end(*at, end);
-    struct linelog_bad place = {.offset = (size_t)(*at - block->text.data),
-                                .size = (size_t)(stop - *at),
-                                .line = *line};
+    struct linelog_bad place = {
+        .offset = (size_t)(*at - block->text.data), .size = (size_t)(stop - *at), .line = *line};
     place.size -= place.size > 0 && stop[-1] == '\r';
     for (; *at < end && *at <= stop; (*at)++)
         *line += **at == '\n';

@@ -36,8 +36,7 @@ MUST_USE static enum status csvmap_keys(const struct csvmap_reader *reader,
         while (keys[k] != NULL && !span_is(map->keys[i]->text, keys[k]))
             k++;
         if (keys[k] == NULL)
-            return csvmap_fault(reader, map->keys[i], map->keys[i]->text.data,
-                                "is not known here");
+            return csvmap_fault(reader, map->keys[i], map->keys[i]->text.data, "is not known here");
     }
     return STATUS_OK;
 }
@@ -173,8 +172,7 @@ MUST_USE static enum status csvmap_features(const struct csvmap_reader *reader,
     map->feature_count = schema->count;
     for (size_t i = 0; i < schema->count; i++) {
         const struct schema_feature *of = &schema->features[i];
-        const struct yamldoc_node *node =
-            columns == NULL ? NULL : yamldoc_get(columns, of->name);
+        const struct yamldoc_node *node = columns == NULL ? NULL : yamldoc_get(columns, of->name);
         if (of->kind == SCHEMA_CROSS || of->source != SCHEMA_SENT) {
             if (node != NULL)
                 return csvmap_fault(reader, node, of->name, "is not read: it has no column");

@@ -79,8 +79,8 @@ enum status csvtext_split(struct csvtext *text, struct span line, const struct s
     text->count = 0;
     text->no_memory = text->too_many = false;
     buf_clear(&text->bytes);
-    const size_t read = csv_parse(&text->parser, line.data, line.size, csvtext_field, csvtext_line,
-                                  text);
+    const size_t read =
+        csv_parse(&text->parser, line.data, line.size, csvtext_field, csvtext_line, text);
     const int end = csv_fini(&text->parser, csvtext_field, csvtext_line, text);
     if (line.size == 0)
         csvtext_field("", 0, text);

@@ -26,8 +26,8 @@ MUST_USE static enum status listjoin_first(const struct listjoin *join,
     const struct span name = {pack->names.data, first->name_bytes};
     if (first->name_bytes == 0 || !span_equal(buf_view(&join->name), name))
         return STATUS_OK;
-    const char *feature = csvlog_differs(layout, (const void *)join->shared.data,
-                                         (const void *)pack->cells.data);
+    const char *feature =
+        csvlog_differs(layout, (const void *)join->shared.data, (const void *)pack->cells.data);
     if (feature != NULL)
         return diag_at_line(reterr, STATUS_INVALID, file, line, 0,
                             "%s: differs from the line before, which is of the same list", feature);

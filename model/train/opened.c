@@ -39,8 +39,8 @@ static bool opened_is_letor(const struct checkpoint *checkpoint)
 
 // Impressions of a table: its columns are those of --config, or named like the features.
 MUST_USE static enum status opened_table(const char *path, const char *config_file,
-                                         struct dataset_options *options,
-                                         struct dataset *ret_data, struct diag *reterr)
+                                         struct dataset_options *options, struct dataset *ret_data,
+                                         struct diag *reterr)
 {
     struct train_config config = {0};
     struct yamldoc *doc = NULL;
@@ -104,9 +104,9 @@ enum status opened_open_file(const struct command *command, const struct command
     TRY(command_u64(command, line, "skip-bad", 0, 0, UINT32_MAX, &skip_bad, reterr));
     TRY(kernels_choose(set == NULL ? "auto" : set, &kernels, reterr));
     TRY(scorer_load(model, kernels, &opened.scorer, reterr));
-    enum status code = opened_data(path, command_value(command, line, "config"), skip_bad,
-                                   command == &cmd_score, &opened.scorer.checkpoint, &opened.data,
-                                   reterr);
+    enum status code =
+        opened_data(path, command_value(command, line, "config"), skip_bad, command == &cmd_score,
+                    &opened.scorer.checkpoint, &opened.data, reterr);
     if (code == STATUS_OK)
         code = scoreset_init(&opened.set, &opened.data, NULL, 0, reterr);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);

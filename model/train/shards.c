@@ -32,8 +32,7 @@ MUST_USE static enum status shards_stat(const struct shards *shards,
     return STATUS_OK;
 }
 
-MUST_USE static enum status shards_add(struct shards *shards, const char *path,
-                                       struct diag *reterr)
+MUST_USE static enum status shards_add(struct shards *shards, const char *path, struct diag *reterr)
 {
     char **paths = realloc(shards->paths, (shards->count + 1) * sizeof(char *));
     if (paths != NULL) {

@@ -30,16 +30,14 @@ void log_case_fini(struct log_case *log)
     scratch_remove(&log->scratch);
 }
 
-enum status log_case_csv(struct log_case *log, const char *tree, const char *data,
-                         const char *join)
+enum status log_case_csv(struct log_case *log, const char *tree, const char *data, const char *join)
 {
     struct yamldoc *doc = NULL;
     const struct csvmap_files files = {"c.yaml", data, join, false};
     csvmap_fini(&log->csv);
     assert_int_equal(yamldoc_parse(span_of(tree), "c.yaml", &doc, NULL), STATUS_OK);
     log->diag = (struct diag){0};
-    enum status code =
-        csvmap_init(&log->csv, yamldoc_root(doc), &files, &log->schema, &log->diag);
+    enum status code = csvmap_init(&log->csv, yamldoc_root(doc), &files, &log->schema, &log->diag);
     log_case_tell(log);
     yamldoc_free(doc);
     return code;
@@ -56,8 +54,7 @@ enum status log_case_open(struct log_case *log, const char *name,
     if (all.csv == NULL && log->csv.feature_count > 0)
         all.csv = &log->csv;
     log->diag = (struct diag){0};
-    enum status code =
-        shards_init(&shards, scratch_path(&log->scratch, name, path), &log->diag);
+    enum status code = shards_init(&shards, scratch_path(&log->scratch, name, path), &log->diag);
     if (code == STATUS_OK) {
         code = dataset_log_open(&shards, &all, ret_dataset, &log->totals, &log->diag);
         shards_fini(&shards);

@@ -139,8 +139,8 @@ static void test_faults(void **state)
     }
     // Of lines that are left out the others remain.
     const struct dataset_options some = {.skip_bad = 2};
-    assert_int_equal(
-        open_table(&log, "page,label,age\nx,1,2\nx,0,3\ny,1\nz,0,1\n", &some, &data), STATUS_OK);
+    assert_int_equal(open_table(&log, "page,label,age\nx,1,2\nx,0,3\ny,1\nz,0,1\n", &some, &data),
+                     STATUS_OK);
     assert_int_equal(data.lists, 2);
     assert_int_equal(data.skipped_lines, 2);
     dataset_close(&data);

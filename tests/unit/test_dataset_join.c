@@ -146,8 +146,7 @@ static void test_do_not_fit(void **state)
         struct log_case wanted;
         log_case_init(&wanted, cases[i].features);
         assert_int_equal(join(&log, "log-1.ctr", &wanted.schema, &data), STATUS_CONFIG);
-        if (strstr(log.words, cases[i].words) == NULL ||
-            strstr(log.words, "ctr convert") == NULL)
+        if (strstr(log.words, cases[i].words) == NULL || strstr(log.words, "ctr convert") == NULL)
             fail_msg("case %zu: %s", i, log.words);
         log_case_fini(&wanted);
     }

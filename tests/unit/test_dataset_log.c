@@ -87,7 +87,8 @@ static void test_counts(void **state)
     assert_int_equal(log_case_text(&log, small, &plain, &data), STATUS_OK);
     assert_int_equal(log.totals.lists, 2);
     assert_int_equal(log.totals.docs, 4);
-    // f twice and speed and pos of the second; hour of the second page; f, speed of both there, pos.
+    // f twice and speed and pos of the second; hour of the second page; f, speed of both there,
+    // pos.
     assert_int_equal(log.totals.counts.missing, 2 + 1 + 1 + 1 + 2 * (2 + 1) + 1);
     assert_int_equal(log.totals.counts.cut_lists, 1);
     assert_int_equal(log.totals.counts.empty_lists, 1);
@@ -205,7 +206,8 @@ static void test_threads_and_files(void **state)
         scratch_file(&log.scratch, name, text.data, text.size, path);
         buf_fini(&text);
     }
-    snprintf(command, sizeof command, "gzip -1 %s", scratch_path(&log.scratch, "day-1.jsonl", path));
+    snprintf(command, sizeof command, "gzip -1 %s",
+             scratch_path(&log.scratch, "day-1.jsonl", path));
     assert_int_equal(system(command), 0); // NOLINT(cert-env33-c)
     struct dataset_options options = {.threads = 1};
     assert_int_equal(log_case_open(&log, "day-*.jsonl*", &options, &one), STATUS_OK);
@@ -364,16 +366,11 @@ static void test_long_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cells),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_vocabulary_faults),
-        cmocka_unit_test(test_bad_lines),
-        cmocka_unit_test(test_threads_and_files),
-        cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_unlabelled),
-        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_cells),      cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_faults),     cmocka_unit_test(test_vocabulary_faults),
+        cmocka_unit_test(test_bad_lines),  cmocka_unit_test(test_threads_and_files),
+        cmocka_unit_test(test_cache),      cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_unlabelled), cmocka_unit_test(test_long_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

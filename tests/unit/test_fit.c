@@ -31,21 +31,21 @@ static void test_numbers(void **state)
     struct dataset data;
     // x of the items: 0 0 0 0 1 2 3 9, and one that is missing. Quantiles of 4: values number 2, 4
     // and 6 are 0, 1 and 3; below 0 lies nothing.
-    log_case_init(&log,
-                  "- {name: age, scope: user, kind: dense, size: 2, transform: standardise}\n"
-                  "- {name: x, scope: item, kind: dense, quantiles: 4, dim: 2}\n"
-                  "- {name: y, scope: item, kind: dense, size: 1, transform: standardise, "
-                  "default: 0}\n");
+    log_case_init(&log, "- {name: age, scope: user, kind: dense, size: 2, transform: standardise}\n"
+                        "- {name: x, scope: item, kind: dense, quantiles: 4, dim: 2}\n"
+                        "- {name: y, scope: item, kind: dense, size: 1, transform: standardise, "
+                        "default: 0}\n");
     assert_int_equal(
-        fit_text(&log,
-                 "{\"user\":{\"age\":[1,5]},\"candidates\":["
-                 "{\"label\":1,\"features\":{\"x\":0,\"y\":8}},{\"label\":1,\"features\":{\"x\":9}},"
-                 "{\"label\":1,\"features\":{\"x\":0}},{\"label\":1,\"features\":{\"x\":3}},"
-                 "{\"label\":1,\"features\":{\"x\":2}},{\"label\":0}]}\n"
-                 "{\"user\":{\"age\":[5,5]},\"candidates\":["
-                 "{\"label\":1,\"features\":{\"x\":0}},{\"label\":0,\"features\":{\"x\":1}},"
-                 "{\"label\":0,\"features\":{\"x\":0}}]}\n",
-                 &data),
+        fit_text(
+            &log,
+            "{\"user\":{\"age\":[1,5]},\"candidates\":["
+            "{\"label\":1,\"features\":{\"x\":0,\"y\":8}},{\"label\":1,\"features\":{\"x\":9}},"
+            "{\"label\":1,\"features\":{\"x\":0}},{\"label\":1,\"features\":{\"x\":3}},"
+            "{\"label\":1,\"features\":{\"x\":2}},{\"label\":0}]}\n"
+            "{\"user\":{\"age\":[5,5]},\"candidates\":["
+            "{\"label\":1,\"features\":{\"x\":0}},{\"label\":0,\"features\":{\"x\":1}},"
+            "{\"label\":0,\"features\":{\"x\":0}}]}\n",
+            &data),
         STATUS_OK);
     const struct schema_feature *x = schema_find(&log.schema, "x");
     assert_int_equal(x->edge_count, 2);
@@ -70,10 +70,9 @@ static void test_numbers(void **state)
 static void test_one_value(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "{\"candidates\":[{\"label\":1,\"features\":{\"x\":4}},"
-        "{\"label\":1,\"features\":{\"x\":4}}]}\n",
-        "{\"candidates\":[{\"label\":1},{\"label\":1}]}\n"};
+    static const char *const texts[] = {"{\"candidates\":[{\"label\":1,\"features\":{\"x\":4}},"
+                                        "{\"label\":1,\"features\":{\"x\":4}}]}\n",
+                                        "{\"candidates\":[{\"label\":1},{\"label\":1}]}\n"};
     static const char *const words[] = {"x: it has one value", "x: it has no value"};
     for (size_t i = 0; i < 2; i++) {
         struct log_case log;
