@@ -10,6 +10,7 @@ struct csvmap_reader {
     struct csvmap *map;
     const struct schema *schema;
     const char *file, *join;
+    bool model;
     struct diag *reterr;
 };
 
@@ -143,6 +144,17 @@ MUST_USE static enum status csvmap_feature(const struct csvmap_reader *reader,
     return csvmap_one(reader, feature, column->text.data);
 }
 
+MUST_USE static enum status csvmap_honest(const struct csvmap_reader *reader,
+                                          const struct csvmap_feature *feature)
+{
+    for (size_t c = 0; reader->map->label != NULL && c < feature->count; c++)
+        if (strcmp(feature->columns[c], reader->map->label) == 0)
+            return diag_at_path(reader->reterr, STATUS_CONFIG, "features",
+                                "\"%s\" gives the label away: it is the column %s", feature->name,
+                                reader->map->label);
+    return STATUS_OK;
+}
+
 MUST_USE static enum status csvmap_features(const struct csvmap_reader *reader,
                                             const struct yamldoc_node *columns)
 {
@@ -150,7 +162,7 @@ MUST_USE static enum status csvmap_features(const struct csvmap_reader *reader,
     const struct schema *schema = reader->schema;
     if (columns != NULL && columns->kind != YAMLDOC_MAP)
         return csvmap_fault(reader, columns, "columns", "is not a map from features to columns");
-    for (size_t i = 0; columns != NULL && i < columns->count; i++)
+    for (size_t i = 0; columns != NULL && !reader->model && i < columns->count; i++)
         if (schema_find(schema, columns->keys[i]->text.data) == NULL)
             return csvmap_fault(reader, columns->keys[i], columns->keys[i]->text.data,
                                 "is no feature");
@@ -170,6 +182,7 @@ MUST_USE static enum status csvmap_features(const struct csvmap_reader *reader,
         if (map->features[i].name == NULL)
             return csvmap_no_memory(reader);
         TRY(csvmap_feature(reader, of, node, &map->features[i]));
+        TRY(csvmap_honest(reader, &map->features[i]));
     }
     return STATUS_OK;
 }
@@ -222,7 +235,8 @@ enum status csvmap_init(struct csvmap *map, const struct yamldoc_node *tree,
                         struct diag *reterr)
 {
     *map = (struct csvmap){.separator = csvmap_separator(files->data)};
-    const struct csvmap_reader reader = {map, schema, files->tree, files->join, reterr};
+    const struct csvmap_reader reader = {map,         schema,       files->tree,
+                                         files->join, files->model, reterr};
     enum status code = csvmap_read(&reader, tree);
     if (code != STATUS_OK)
         csvmap_fini(map);

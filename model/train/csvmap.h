@@ -20,6 +20,7 @@
 #include "base/yamldoc.h"
 #include "model/schema.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct csvjoin;
@@ -43,6 +44,7 @@ struct csvmap_files {
     const char *tree; // where the tree stands, for messages
     const char *data; // its ending says what separates, unless the tree does
     const char *join; // joined table; "": none
+    bool model;       // the schema is a model's, which may lack features that the tree names
 };
 
 // `tree` may be NULL: columns are named like the features. Faults name place and key. Features of

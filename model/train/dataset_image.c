@@ -113,7 +113,7 @@ MUST_USE static enum status dataset_image_bind(void *image,
                                                struct diag *reterr)
 {
     const char *base = image;
-    struct dataset_owned *owned;
+    struct dataset_owned *owned = NULL;
     *ret_dataset = (struct dataset){0};
     TRY(dataset_owned_new(image, layout->end, &owned, reterr));
     struct dataset dataset = {
@@ -287,8 +287,8 @@ dataset_image_read(const char *path, const struct dataset_image_source *source,
                    const struct dataset_options *options, struct dataset *ret_dataset,
                    struct dataset_image_header *ret_header, struct diag *reterr)
 {
-    void *image;
-    size_t size;
+    void *image = NULL;
+    size_t size = 0;
     TRY(dataset_image_open(path, &image, &size, reterr));
     memcpy(ret_header, image, sizeof(*ret_header));
     enum status code = dataset_image_check_header(path, ret_header, reterr);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct impressions_options dataset_log_options(const struct dataset_options *options,
@@ -95,6 +96,7 @@ enum status dataset_log_write(const struct shards *shards, const struct dataset_
         code = diag_errno(reterr, path, "cannot create");
     } else {
         code = dataset_log_parse(shards, options, fd, path, folder, &dataset, ret_totals, reterr);
+        fchmod(fd, 0644);
         close(fd);
         if (code == STATUS_OK && rename(temporary, path) != 0) {
             code = diag_errno(reterr, path, "cannot put in place");

@@ -29,7 +29,7 @@ MUST_USE static enum status dataset_parts_vocab(struct span *rest, const char *p
         return diag_at_line(reterr, STATUS_CORRUPT, path, 0, 0, "a vocabulary is cut");
     const uint64_t *offset = (const void *)(rest->data + sizeof(sizes));
     const char *text = rest->data + sizeof(sizes) + offsets;
-    if (offset[sizes[0]] != sizes[1])
+    if (!dataset_parts_bounds(offset, sizes[0], sizes[1]))
         return diag_at_line(reterr, STATUS_CORRUPT, path, 0, 0, "a vocabulary is damaged");
     TRY(vocab_new(text, offset, sizes[0], ret_vocab, reterr));
     rest->data += end;

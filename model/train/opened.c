@@ -1,8 +1,10 @@
 #include "model/train/opened.h"
 
 #include "model/train/commands.h"
+#include "model/train/csvmap.h"
 #include "model/train/datafile.h"
 #include "model/train/letor.h"
+#include "model/train/train_config.h"
 #include "proto/json_value.h"
 
 #include <string.h>
@@ -35,8 +37,35 @@ static bool opened_is_letor(const struct checkpoint *checkpoint)
     return false;
 }
 
-MUST_USE static enum status opened_data(const char *path, uint64_t skip_bad, bool unlabelled,
-                                        const struct checkpoint *checkpoint,
+// Impressions of a table: its columns are those of --config, or named like the features.
+MUST_USE static enum status opened_table(const char *path, const char *config_file,
+                                         struct dataset_options *options, struct dataset *ret_data,
+                                         struct diag *reterr)
+{
+    struct train_config config = {0};
+    struct yamldoc *doc = NULL;
+    struct csvmap map = {0};
+    const struct train_config_source source = {.file = config_file};
+    struct csvmap_files files = {"the configuration", path, "", true};
+    enum status code = STATUS_OK;
+    if (config_file != NULL) {
+        code = train_config_load(&source, &config, &doc, reterr);
+        files.tree = config_file;
+        files.join = config.data_join;
+    }
+    if (code == STATUS_OK)
+        code = csvmap_init(&map, config.csv, &files, options->schema, reterr);
+    options->csv = &map;
+    if (code == STATUS_OK)
+        code = datafile_open(path, "scored", options, ret_data, reterr);
+    csvmap_fini(&map);
+    train_config_fini(&config);
+    yamldoc_free(doc);
+    return code;
+}
+
+MUST_USE static enum status opened_data(const char *path, const char *config, uint64_t skip_bad,
+                                        bool unlabelled, const struct checkpoint *checkpoint,
                                         struct dataset *ret_data, struct diag *reterr)
 {
     const bool letor = opened_is_letor(checkpoint);
@@ -51,7 +80,8 @@ MUST_USE static enum status opened_data(const char *path, uint64_t skip_bad, boo
         options.columns = opened_columns(checkpoint);
     else
         options.schema = &checkpoint->schema;
-    return datafile_open(path, "scored", &options, ret_data, reterr);
+    return format == DATASET_CSV ? opened_table(path, config, &options, ret_data, reterr)
+                                 : datafile_open(path, "scored", &options, ret_data, reterr);
 }
 
 enum status opened_open(const struct command *command, const struct command_line *line,
@@ -74,8 +104,9 @@ enum status opened_open_file(const struct command *command, const struct command
     TRY(command_u64(command, line, "skip-bad", 0, 0, UINT32_MAX, &skip_bad, reterr));
     TRY(kernels_choose(set == NULL ? "auto" : set, &kernels, reterr));
     TRY(scorer_load(model, kernels, &opened.scorer, reterr));
-    enum status code = opened_data(path, skip_bad, command == &cmd_score, &opened.scorer.checkpoint,
-                                   &opened.data, reterr);
+    enum status code =
+        opened_data(path, command_value(command, line, "config"), skip_bad, command == &cmd_score,
+                    &opened.scorer.checkpoint, &opened.data, reterr);
     if (code == STATUS_OK)
         code = scoreset_init(&opened.set, &opened.data, NULL, 0, reterr);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);

@@ -9,6 +9,7 @@
 #define OPENED_OPTIONS                                                                             \
     {"data", "FILE",                                                                               \
      "LETOR file or impressions (a pattern names several), plain or gzip (needed)"},               \
+        {"config", "FILE", "configuration whose `csv` tree says what stands in CSV columns"},      \
         {"skip-bad", "N", "bad lines that may be skipped, and are counted (0)"},                   \
     {                                                                                              \
         "kernels", "SET", "auto, scalar, avx2 or avx512: the same bits (auto)"                     \

@@ -7,8 +7,9 @@
 #include <string.h>
 
 enum {
-    SCORESET_PARTS = 8,  // shards of the work
-    SCORESET_ROWS = 256, // rows after which lists are scored together
+    SCORESET_PARTS = 8,      // shards of the work
+    SCORESET_ROWS = 256,     // rows after which lists are scored together
+    SCORESET_RELEASE = 4096, // lists after which their pages are given back
 };
 
 enum status scoreset_init(struct scoreset *set, const struct dataset *dataset, const uint32_t *list,
@@ -113,7 +114,7 @@ static void scoreset_run(void *context, size_t shard)
     struct scoreset_job *job = context;
     struct scoreset_part *part = &job->part[shard];
     const struct scoreset *set = job->set;
-    size_t cells = job->scorer->checkpoint.schema.row_cells, n = 0;
+    size_t cells = job->scorer->checkpoint.schema.row_cells, n = 0, held = part->begin;
     for (size_t i = part->begin; i < part->end && part->code == STATUS_OK; i++) {
         listrows_fill(&part->rows, set->list[i], part->shared, part->raw + n * cells);
         n += (size_t)(set->offset[i + 1] - set->offset[i]);
@@ -121,6 +122,10 @@ static void scoreset_run(void *context, size_t shard)
             continue;
         part->code = scoreset_rows(job, part, n, set->logit + set->offset[i + 1] - n);
         n = 0;
+        if (i - held >= SCORESET_RELEASE && set->list[held] < set->list[i]) {
+            dataset_release(set->dataset, set->list[held], set->list[i]);
+            held = i;
+        }
     }
 }
 

@@ -34,8 +34,12 @@ MUST_USE static enum status shards_stat(const struct shards *shards,
 
 MUST_USE static enum status shards_add(struct shards *shards, const char *path, struct diag *reterr)
 {
-    shards->paths[shards->count] = strdup(path);
-    if (shards->paths[shards->count] == NULL)
+    char **paths = realloc(shards->paths, (shards->count + 1) * sizeof(char *));
+    if (paths != NULL) {
+        shards->paths = paths;
+        paths[shards->count] = strdup(path);
+    }
+    if (paths == NULL || paths[shards->count] == NULL)
         return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
     shards->count++;
     return STATUS_OK;
@@ -46,33 +50,37 @@ MUST_USE static enum status shards_list(struct shards *shards, const char *path,
                                         struct diag *reterr)
 {
     glob_t found = {0};
-    const bool plain = file_exists(path);
-    if (!plain && glob(path, GLOB_ERR, NULL, &found) != 0) {
+    if (file_exists(path))
+        return shards_add(shards, path, reterr);
+    if (glob(path, GLOB_ERR, NULL, &found) != 0) {
         globfree(&found);
         return diag_at_line(reterr, STATUS_NOT_FOUND, path, 0, 0,
                             "there is no such file, and as a pattern it names none");
     }
     enum status code = STATUS_OK;
-    shards->paths = calloc(plain ? 1 : found.gl_pathc, sizeof(*shards->paths));
-    if (shards->paths == NULL)
-        code = diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
-    if (code == STATUS_OK && plain)
-        code = shards_add(shards, path, reterr);
-    for (size_t i = 0; !plain && i < found.gl_pathc && code == STATUS_OK; i++)
+    for (size_t i = 0; i < found.gl_pathc && code == STATUS_OK; i++)
         code = shards_add(shards, found.gl_pathv[i], reterr);
     globfree(&found);
     return code;
 }
 
-enum status shards_init(struct shards *shards, const char *path, struct diag *reterr)
+enum status shards_init_all(struct shards *shards, const char *const *paths, size_t count,
+                            struct diag *reterr)
 {
     *shards = (struct shards){0};
-    enum status code = shards_list(shards, path, reterr);
+    enum status code = STATUS_OK;
+    for (size_t i = 0; i < count && code == STATUS_OK; i++)
+        code = shards_list(shards, paths[i], reterr);
     if (code == STATUS_OK)
         code = shards_stat(shards, &shards->source, reterr);
     if (code != STATUS_OK)
         shards_fini(shards);
     return code;
+}
+
+enum status shards_init(struct shards *shards, const char *path, struct diag *reterr)
+{
+    return shards_init_all(shards, &path, 1, reterr);
 }
 
 void shards_fini(struct shards *shards)

@@ -226,7 +226,7 @@ MUST_USE static enum status traindata_log(const struct train_config *config, con
     if (datafile_format(config->data_train, (enum dataset_format)config->data_format) ==
         DATASET_CSV) {
         const struct csvmap_files files = {"the configuration", config->data_train,
-                                           config->data_join};
+                                           config->data_join, false};
         TRY(csvmap_init(&csv, config->csv, &files, schema, reterr));
         how.csv = &csv;
     }
