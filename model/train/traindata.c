@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/hash64.h"
 #include "base/log.h"
+#include "model/train/csvmap.h"
 #include "model/train/datafile.h"
 #include "model/train/encoding.h"
 #include "model/train/fit.h"
@@ -218,14 +219,28 @@ MUST_USE static enum status traindata_log(const struct train_config *config, con
         return diag_at_path(reterr, STATUS_CONFIG, "features",
                             "is missing: impressions are read by a list of features");
     TRY(schema_from_yaml(config->features, "the configuration", schema, reterr));
-    TRY(traindata_honest(schema, NULL, reterr));
     if (warm != NULL)
         TRY(warm_fit(warm, schema, reterr));
+    struct csvmap csv = {0};
     struct dataset_options how = {.schema = schema};
-    TRY(traindata_file(config, folder, "train", config->data_train, &how, &data->train, reterr));
-    encoding_set_vocabs(schema, data->train.schema);
-    schema_share_vocabs(schema);
-    return traindata_others(config, folder, &how, data, reterr);
+    if (datafile_format(config->data_train, (enum dataset_format)config->data_format) ==
+        DATASET_CSV) {
+        const struct csvmap_files files = {"the configuration", config->data_train,
+                                           config->data_join};
+        TRY(csvmap_init(&csv, config->csv, &files, schema, reterr));
+        how.csv = &csv;
+    }
+    enum status code = traindata_honest(schema, csv.label, reterr);
+    if (code == STATUS_OK)
+        code =
+            traindata_file(config, folder, "train", config->data_train, &how, &data->train, reterr);
+    if (code == STATUS_OK) {
+        encoding_set_vocabs(schema, data->train.schema);
+        schema_share_vocabs(schema);
+        code = traindata_others(config, folder, &how, data, reterr);
+    }
+    csvmap_fini(&csv);
+    return code;
 }
 
 // What is learnt from the lists that teach, and what follows from it.
