@@ -15,10 +15,14 @@ static void verdicts(void **state)
         double low, high;
         const char *above, *around;
     } cases[] = {
-        {.1, .2, "seen", "contradicted"},
-        {-.2, -.1, "contradicted", "contradicted"},
+        {.1, .2, "seen", "seen"},
+        {-.2, -.1, "contradicted", "seen"},
         {-.1, .2, "within the interval", "seen"},
-        {0, .2, "within the interval", "seen"},
+        {0, .3, "within the interval", "seen"},
+        {.1, .31, "seen", "within the interval"},
+        {-5, .1, "within the interval", "within the interval"},
+        {.31, .4, "seen", "contradicted"},
+        {-.4, -.31, "contradicted", "contradicted"},
         {(double)NAN, (double)NAN, "cannot be told", "cannot be told"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -101,7 +105,7 @@ static void beside_the_paper(void **state)
     assert_int_equal(buf_status(&out), STATUS_OK);
     static const char *const lines[] = {
         "\n| CLID | +2.00 [-10.71, +14.71] | +0.38 | +1.00 [+1.00, +1.00] • | +0.02 | 0.0150 ± ",
-        "\n| Base | - | - | - | - | - | - | \n",
+        "\n| Base | - | - | - | - | - | - |\n",
         "\n| LogLoss: Base+ListNet above Base | +0.17 | +2.000 [+2.000, +2.000] | 2 | seen |\n",
         "arXiv 2312.08727",
     };
