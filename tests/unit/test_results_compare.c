@@ -235,10 +235,13 @@ static void one_run_has_the_spread_of_base(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(means),      cmocka_unit_test(differences_are_paired),
-        cmocka_unit_test(ties),       cmocka_unit_test(one_seed_has_no_interval),
+        cmocka_unit_test(means),
+        cmocka_unit_test(differences_are_paired),
+        cmocka_unit_test(ties),
+        cmocka_unit_test(one_seed_has_no_interval),
         cmocka_unit_test(like_is_compared_with_like),
-        cmocka_unit_test(which_runs), cmocka_unit_test(one_run_has_the_spread_of_base),
+        cmocka_unit_test(which_runs),
+        cmocka_unit_test(one_run_has_the_spread_of_base),
     };
     return cmocka_run_group_tests_name("results_compare", tests, NULL, NULL);
 }

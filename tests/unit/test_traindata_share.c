@@ -38,7 +38,8 @@ static void share_open(struct share *share, const char *more, size_t longest)
     scratch_make(&share->scratch);
     write_letor(&share->scratch, "train.txt", LISTS, longest, path);
     write_letor(&share->scratch, "valid.txt", 4, 2, path);
-    const int length = snprintf(yaml, sizeof(yaml), "data: {train: train.txt, %s}\nmethod: base\n", more);
+    const int length =
+        snprintf(yaml, sizeof(yaml), "data: {train: train.txt, %s}\nmethod: base\n", more);
     scratch_file(&share->scratch, "config.yaml", yaml, (size_t)length, path);
     const struct train_config_source source = {.file = path};
     struct diag diag = {0};
