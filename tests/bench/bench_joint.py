@@ -290,6 +290,13 @@ def torch_python():
     return python
 
 
+def make_data(folder):
+    """An impression log, and a configuration that trains on it."""
+    subprocess.run([BUILD / "ctr", "synth", "impressions", "--out", folder, "--pages", "20000"], check=True,
+                   stdout=subprocess.DEVNULL)
+    (folder / "config.yaml").write_text(CONFIG)
+
+
 def ours(folder, threads, core=""):
     return Worker([BUILD / "tests/bench_joint", folder / "config.yaml", folder, str(threads)],
                   {"OPENBLAS_CORETYPE": core} if core else {})
@@ -331,9 +338,7 @@ def prove(folder, split):
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        subprocess.run([BUILD / "ctr", "synth", "impressions", "--out", folder, "--pages", "20000"], check=True,
-                       stdout=subprocess.DEVNULL)
-        (folder / "config.yaml").write_text(CONFIG)
+        make_data(folder)
         first = ours(folder, 1)
         core = first.name
         first.stop()
