@@ -9,6 +9,7 @@ endfunction()
 
 ctrd_need(yaml yaml.h libyaml-dev)
 ctrd_need(z zlib.h zlib1g-dev)
+ctrd_need(csv csv.h libcsv-dev)
 ctrd_need(crypto openssl/sha.h libssl-dev)
 ctrd_need(xxhash xxhash.h libxxhash-dev)
 ctrd_need(jansson jansson.h libjansson-dev)

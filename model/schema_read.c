@@ -443,7 +443,10 @@ struct json_value *schema_to_json(const struct schema *schema)
             json_value_set_text(map, "source", schema_rules_sources[feature->source]);
         if (feature->page_of != NULL)
             json_value_set_text(map, "of", feature->page_of);
-        if (feature->dim > 0)
+        const bool shares =
+            feature->table_of != NULL || (feature->source == SCHEMA_LOO_MEAN &&
+                                          schema->tables[feature->table].owner != (uint32_t)i);
+        if (feature->dim > 0 && !shares)
             json_value_set_int(map, "dim", feature->dim);
         if (feature->kind == SCHEMA_DENSE)
             set_dense(map, feature);

@@ -1,31 +1,20 @@
-"""Ranks one list of a LETOR file through ctrd and prints the reply as a table.
+"""Ranks the first page of an impression log through ctrd and prints the reply as a table.
 
-The documents of the first list become candidates with made-up bids; the request is kept, so that it can be
-sent again by hand.
+Of the record goes into the request what is known before a page is shown: user, context, and the candidates with
+their features and bids. The request is kept, so that it can be sent again by hand.
 """
 import argparse
-import gzip
 import json
 import sys
 import urllib.error
 import urllib.request
 
 
-def candidates(path, limit):
-    """The first list's documents as candidates, from its lines `grade qid:ID number:value ...`."""
-    first, rows = None, []
-    with (gzip.open if path.endswith(".gz") else open)(path, "rt") as lines:
-        for line in lines:
-            words = line.split("#")[0].split()
-            if not words:
-                continue
-            grade, qid, *pairs = words
-            first = first or qid
-            if qid != first or len(rows) == limit:
-                break
-            values = dict(pair.split(":") for pair in pairs)
-            rows.append({int(number): float(value) for number, value in values.items()})
-    return rows
+def request_of(record, limit):
+    candidates = [{key: candidate[key] for key in ("id", "bid", "features") if key in candidate}
+                  for candidate in record["candidates"][:limit]]
+    body = {"id": record.get("id", "page"), "slots": 5, "floors": {"bid": 0.05}}
+    return body | {key: record[key] for key in ("user", "context") if key in record} | {"candidates": candidates}
 
 
 def post(port, body):
@@ -41,23 +30,19 @@ def post(port, body):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--letor", required=True, help="LETOR file; its first list is ranked")
+    parser.add_argument("--page", required=True, help="JSONL file; its first line is ranked")
     parser.add_argument("--request", required=True, help="where the request's JSON is kept")
-    parser.add_argument("--columns", type=int, default=24, help="features that the model was trained on")
     parser.add_argument("--limit", type=int, default=10, help="candidates at most")
     arguments = parser.parse_args()
 
-    rows = candidates(arguments.letor, arguments.limit)
-    body = {"id": "quickstart", "slots": 5, "floors": {"bid": 0.05},
-            "candidates": [{"id": f"ad-{i}", "bid": round(0.5 + (i * 37 % 10) * 0.15, 2),
-                            "features": {"f": [row.get(k + 1, 0.0) for k in range(arguments.columns)]}}
-                           for i, row in enumerate(rows)]}
+    with open(arguments.page) as lines:
+        body = request_of(json.loads(lines.readline()), arguments.limit)
     with open(arguments.request, "w") as file:
         json.dump(body, file)
     reply = post(arguments.port, body)
     bids = {candidate["id"]: candidate["bid"] for candidate in body["candidates"]}
     print(f"model {reply['model']}, version {reply['version']}: "
-          f"{len(reply['ranked'])} of {len(rows)} candidates")
+          f"{len(reply['ranked'])} of {len(body['candidates'])} candidates")
     print(f"{'rank':>4}  {'id':8} {'pCTR':>9} {'bid':>7} {'eCPM':>9} {'price/click':>12}")
     for place in reply["ranked"]:
         print(f"{place['rank']:>4}  {place['id']:8} {place['pctr']:>9.5f} {bids[place['id']]:>7.2f} "

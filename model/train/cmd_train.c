@@ -9,6 +9,7 @@
 static const struct command_option cmd_train_options[] = {
     {"out", "DIR", "folder of the run (needed)"},
     {"set", "KEY=VALUE", "overrides an option of the configuration; may be repeated"},
+    {"warm-start", "STATE", "begin with what another run has learnt: its state.safetensors"},
     {"resume", NULL, "go on with the run in --out after it was stopped or killed"},
     {"options", NULL, "print all options of CONFIG.yaml with defaults, and end"},
     {"options-markdown", NULL, "the same as the table of the manual"},
@@ -63,7 +64,9 @@ static enum status cmd_train_run(const struct command *command, int argc, char *
     struct train_config config = {0};
     struct yamldoc *doc = NULL;
     enum status code = cmd_train_load(command, &line, folder, resume, &config, &doc, reterr);
-    const struct run_options options = {resume, stdout};
+    const struct run_options options = {.warm_start = command_value(command, &line, "warm-start"),
+                                        .resume = resume,
+                                        .table = stdout};
     if (code == STATUS_OK)
         code = run_train(&config, folder, &options, reterr);
     train_config_fini(&config);
@@ -90,7 +93,9 @@ const struct command cmd_train = {
     cmd_train_options,
     "Example:\n"
     "  ctr train config.yaml --out run --set train.seed=2 --set method=base\n"
-    "  ctr train --resume --out run\n\n"
+    "  ctr train --resume --out run\n"
+    "  ctr train config.yaml --out tuesday --warm-start monday/state.safetensors \\\n"
+    "    --set data.train=tuesday.jsonl --set train.epochs=1 --set train.order=as_given\n\n"
     "where config.yaml is, for LETOR data,\n"
     "  data: {train: train.txt, valid: valid.txt, page_context: loo_mean_std}\n"
     "  method: clid\n"

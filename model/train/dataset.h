@@ -32,12 +32,15 @@ struct dataset {
         const union row_cell *cells; // of each list the shared ones, then its rows (docs, columns)
         const float *values;         // the same of LETOR: (docs, columns)
     };
-    const float *grade;    // (docs); a click is grade > 0
-    const uint64_t *group; // (lists) hash64 of the user's bytes; NULL: every list is its own group
-    const int64_t *ts;     // (lists) 0: none; NULL: no list has one
-    const double *bid;     // (docs) NAN: none; NULL: no document has one
-    const char *qid_text;  // all names of lists, one after another
-    const uint64_t *qid;   // (lists + 1) offsets into qid_text
+    const float *grade; // (docs); a click is grade > 0
+    // (lists) user of GAUC: the lower half of hash64 of the user's bytes, so that numbers mean the
+    // same in every file; of a list without a user, of its place. NULL: every list is its own
+    // group.
+    const uint32_t *group;
+    const int64_t *ts;    // (lists) 0: none; NULL: no list has one
+    const double *bid;    // (docs) NAN: none; NULL: no document has one
+    const char *qid_text; // all names of lists, one after another
+    const uint64_t *qid;  // (lists + 1) offsets into qid_text
     // hash64 of the parsed content: same data, same number, whatever the file
     uint64_t content_hash;
     uint64_t skipped_lines;  // with --skip-bad

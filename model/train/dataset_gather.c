@@ -61,7 +61,7 @@ MUST_USE static enum status dataset_gather_list(struct dataset_gather *gather,
         name = number;
     }
     const uint64_t start = gather->names.size + gather->names.pending.size;
-    const uint64_t alone = hash64(&gather->lists, sizeof(gather->lists), 1);
+    const uint32_t alone = (uint32_t)hash64(&gather->lists, sizeof(gather->lists), 1);
     TRY(spool_write(&gather->qid, &start, sizeof(start), reterr));
     TRY(spool_write(&gather->names, name, size, reterr));
     TRY(spool_write(&gather->offset, &gather->docs, sizeof(gather->docs), reterr));

@@ -93,7 +93,7 @@ bool dataset_image_plan(const struct dataset_image_header *header,
         !dataset_image_part(cells, sizeof(union row_cell), &at, &layout->cells) ||
         !dataset_image_part(docs, sizeof(float), &at, &layout->grade) ||
         !dataset_image_part(bounds, sizeof(uint64_t), &at, &layout->offset) ||
-        !dataset_image_part(lists * header->has_group, sizeof(uint64_t), &at, &layout->group) ||
+        !dataset_image_part(lists * header->has_group, sizeof(uint32_t), &at, &layout->group) ||
         !dataset_image_part(lists * header->has_ts, sizeof(int64_t), &at, &layout->ts) ||
         !dataset_image_part(docs * header->has_bid, sizeof(double), &at, &layout->bid) ||
         !dataset_image_part(bounds, sizeof(uint64_t), &at, &layout->qid) ||

@@ -90,7 +90,7 @@ MUST_USE static enum status dataset_join_room(struct dataset_owned *owned,
 static void dataset_join_optional(struct dataset_owned *owned, const struct dataset *image,
                                   size_t list, size_t doc)
 {
-    uint64_t *group = owned->joined[JOIN_GROUP];
+    uint32_t *group = owned->joined[JOIN_GROUP];
     int64_t *ts = owned->joined[JOIN_TS];
     double *bid = owned->joined[JOIN_BID];
     if (ts != NULL && image->ts != NULL)
@@ -99,7 +99,8 @@ static void dataset_join_optional(struct dataset_owned *owned, const struct data
         bid[doc + d] = image->bid == NULL ? (double)NAN : image->bid[d];
     for (size_t i = 0; group != NULL && i < image->lists; i++) {
         const uint64_t number = list + i;
-        group[number] = image->group == NULL ? hash64(&number, sizeof(number), 2) : image->group[i];
+        group[number] =
+            image->group == NULL ? (uint32_t)hash64(&number, sizeof(number), 2) : image->group[i];
     }
 }
 

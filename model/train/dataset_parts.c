@@ -186,7 +186,7 @@ void dataset_parts_hash(const struct dataset *dataset, struct hash64_stream *str
     hash64_update(stream, dataset->qid_text, dataset->qid[lists]);
     hash64_update(stream, dataset->grade, docs * sizeof(float));
     if (dataset->group != NULL)
-        hash64_update(stream, dataset->group, lists * sizeof(uint64_t));
+        hash64_update(stream, dataset->group, lists * sizeof(uint32_t));
     if (dataset->ts != NULL)
         hash64_update(stream, dataset->ts, lists * sizeof(int64_t));
     if (dataset->bid != NULL)

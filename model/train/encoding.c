@@ -17,13 +17,12 @@ static bool encoding_has(const struct schema_feature *feature)
 static struct schema_feature encoding_plain(const struct schema_feature *feature)
 {
     struct schema_feature plain = *feature;
-    const bool sharer = plain.table_of != NULL;
     plain.transform = SCHEMA_NONE;
     plain.mean = plain.scale = plain.edges = NULL;
     plain.edge_count = 0;
     plain.columns = NULL;
     plain.quantiles = plain.quantiles > 0 ? 2 : 0;
-    plain.dim = plain.kind == SCHEMA_DENSE ? plain.quantiles > 0 : !sharer;
+    plain.dim = plain.kind == SCHEMA_DENSE ? plain.quantiles > 0 : 1;
     plain.pool = plain.kind == SCHEMA_ID_LIST ? SCHEMA_MEAN : SCHEMA_SUM;
     plain.target_of = NULL;
     return plain;

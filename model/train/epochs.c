@@ -11,6 +11,8 @@
 
 enum { EPOCHS_MAX_LINEAGE = 1 << 20 };
 
+static const double epochs_too_good = .98; // AUC of a teacher on validation
+
 // The first validation lists give the golden rows.
 MUST_USE static enum status epochs_fill_golden(const struct trainer_task *task,
                                                struct listrows *rows, struct export_golden *golden,
@@ -207,12 +209,23 @@ MUST_USE static enum status epochs_close_model(struct epochs *epochs, struct epo
     return code;
 }
 
+// What clicks depend on is never known so well.
+static void epochs_doubt(const struct epochs_model *model, const struct quality *quality)
+{
+    if (model->method->sees == METHOD_SEES_ALL && quality->auc > epochs_too_good)
+        LOG_EVENT(LOG_WARN,
+                  "the teacher is implausibly good: does a privileged feature give the label away?",
+                  LOG_S("stage", model->stage), LOG_F("valid_auc", quality->auc));
+}
+
 enum status epochs_close(struct epochs *epochs, struct state *state, struct diag *reterr)
 {
     struct quality quality[TOWER_MAX];
     bool candidate = false;
-    for (size_t i = 0; i < epochs->model_count; i++)
+    for (size_t i = 0; i < epochs->model_count; i++) {
         TRY(epochs_close_model(epochs, &epochs->models[i], state, &candidate, &quality[i], reterr));
+        epochs_doubt(&epochs->models[i], &quality[i]);
+    }
     return epochs_tell(epochs, state, quality, candidate, reterr);
 }
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "model/train/experiment_claim.h"
 #include "model/train/synth_letor.h"
+#include "model/train/traindata_check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,8 @@ MUST_USE static enum status experiment_check(const struct experiment *experiment
         {config->lrs.count == 0, "experiment.lrs", "must not be empty"},
         {config->train.data_test[0] == '\0', "data.test",
          "is missing: an experiment is judged on a test file"},
+        {config->search_percent < 100 && config->train.data_train_percent < 100,
+         "experiment.search_percent", "goes with data.train_percent: 100"},
         {config->train.teacher[0] != '\0', "teacher", "is trained by the experiment: leave it out"},
     };
     for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++)
@@ -228,6 +231,19 @@ static const struct method *experiment_strictest(const struct experiment *experi
     return method_find("base");
 }
 
+// No method of the set is trained if one of them cannot learn from the data.
+MUST_USE static enum status experiment_check_lists(const struct experiment *experiment,
+                                                   const struct traindata *data,
+                                                   struct diag *reterr)
+{
+    const struct cfg_ints *asked = &experiment->config.methods;
+    enum status code = STATUS_OK;
+    for (size_t i = 0; i < asked->count && code == STATUS_OK; i++)
+        code = traindata_check_lists(data, method_at((size_t)asked->items[i]), "experiment.methods",
+                                     reterr);
+    return code;
+}
+
 // One process prepares, the others wait for it.
 MUST_USE static enum status experiment_lock(const struct experiment *experiment, int *ret_fd,
                                             struct diag *reterr)
@@ -274,9 +290,11 @@ enum status experiment_prepare(struct experiment *experiment, struct diag *reter
         struct traindata data;
         struct train_config config = experiment->config.train;
         config.method = (int)method_index(experiment_strictest(experiment));
-        code = traindata_open(&config, experiment->folder, &data, reterr);
+        code = traindata_open(&config, experiment->folder, NULL, &data, reterr);
         if (code == STATUS_OK) {
-            code = experiment_claim_data(experiment, &data, reterr);
+            code = experiment_check_lists(experiment, &data, reterr);
+            if (code == STATUS_OK)
+                code = experiment_claim_data(experiment, &data, reterr);
             traindata_close(&data);
         }
     }

@@ -8,6 +8,22 @@
 
 static const double choice_near = 1.005; // as for the epoch kept, spec/algorithm.md 12
 
+enum { CHOICE_ALL = 100 }; // percent of the training lists
+
+enum choice_rule { CHOICE_NEAR, CHOICE_WITHIN, CHOICE_LOWEST };
+
+static const char *choice_words(const struct experiment *experiment, enum choice_rule rule)
+{
+#define CHOICE_RULES(title)                                                                        \
+    {"best " title " within 0.5 % of the lowest LogLoss",                                          \
+     "best " title " with LogLoss at most Base's mean + half of its interval",                     \
+     "lowest LogLoss: none is within Base's mean + half of its interval"}
+    static const char *const words[][3] = {CHOICE_RULES("NDCG@10"), CHOICE_RULES("GAUC"),
+                                           CHOICE_RULES("AUC")};
+#undef CHOICE_RULES
+    return words[experiment->config.train.train_rank_by][rule];
+}
+
 // The validation measures of all runs of a method, as they count in a choice: a run that diverged
 // has the worst of both.
 MUST_USE static enum status choice_load(const struct experiment *experiment,
@@ -17,9 +33,9 @@ MUST_USE static enum status choice_load(const struct experiment *experiment,
     struct experiment_record record;
     TRY(experiment_record_load(experiment, &plan->entries[entry], &record, reterr));
     if (record.diverged)
-        record.ndcg10 = -(double)INFINITY, record.logloss = (double)INFINITY;
-    else if (isnan(record.ndcg10))
-        record.ndcg10 = 0;
+        record.rank = -(double)INFINITY, record.logloss = (double)INFINITY;
+    else if (isnan(record.rank))
+        record.rank = 0;
     *ret_record = record;
     return STATUS_OK;
 }
@@ -43,8 +59,8 @@ MUST_USE static enum status choice_search(const struct experiment *experiment,
             lowest = record.logloss;
             *ret_lowest = (ptrdiff_t)i;
         }
-        if (record.logloss <= bound && record.ndcg10 > best) {
-            best = record.ndcg10;
+        if (record.logloss <= bound && record.rank > best) {
+            best = record.rank;
             *ret_best = (ptrdiff_t)i;
         }
     }
@@ -71,7 +87,31 @@ MUST_USE static enum status choice_before(const struct experiment *experiment,
     TRY(choice_search(experiment, plan, method, logloss * choice_near, &best, &lowest, &logloss,
                       reterr));
     *ret_choice = (struct experiment_choice){(size_t)best, (double)NAN, true,
-                                             "best NDCG@10 within 0.5 % of the lowest LogLoss"};
+                                             choice_words(experiment, CHOICE_NEAR)};
+    return STATUS_OK;
+}
+
+// The run of a method and seed on `percent` of the training lists: the chosen search run where
+// that is what the search sees.
+MUST_USE static enum status choice_run(const struct experiment *experiment,
+                                       const struct experiment_plan *plan,
+                                       const struct method *method, int64_t seed, int64_t percent,
+                                       ptrdiff_t *ret_entry, struct diag *reterr)
+{
+    const struct experiment_config *config = &experiment->config;
+    if (seed == config->seeds.items[0] && percent == config->search_percent) {
+        struct experiment_choice choice;
+        TRY(experiment_choice_make(experiment, plan, method, &choice, reterr));
+        *ret_entry = (ptrdiff_t)choice.entry;
+        return STATUS_OK;
+    }
+    *ret_entry = EXPERIMENT_NONE;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct experiment_entry *entry = &plan->entries[i];
+        if (entry->method == method && !entry->search && entry->seed == seed &&
+            entry->percent == percent)
+            *ret_entry = (ptrdiff_t)i;
+    }
     return STATUS_OK;
 }
 
@@ -89,7 +129,8 @@ MUST_USE static enum status choice_bound(const struct experiment *experiment,
     for (size_t i = 0; i < seeds->count && code == STATUS_OK; i++) {
         struct experiment_record record = {.diverged = true};
         ptrdiff_t entry;
-        code = experiment_choice_run(experiment, plan, base, seeds->items[i], &entry, reterr);
+        code = choice_run(experiment, plan, base, seeds->items[i],
+                          experiment->config.search_percent, &entry, reterr);
         if (code == STATUS_OK)
             code = choice_load(experiment, plan, (size_t)entry, &record, reterr);
         if (code == STATUS_OK && !record.diverged)
@@ -118,8 +159,7 @@ enum status experiment_choice_make(const struct experiment *experiment,
     bool within = best != EXPERIMENT_NONE;
     *ret_choice = (struct experiment_choice){
         (size_t)(within ? best : lowest), bound, within,
-        within ? "best NDCG@10 with LogLoss at most Base's mean + half of its interval"
-               : "lowest LogLoss: none is within Base's mean + half of its interval"};
+        choice_words(experiment, within ? CHOICE_WITHIN : CHOICE_LOWEST)};
     return STATUS_OK;
 }
 
@@ -127,18 +167,16 @@ enum status experiment_choice_run(const struct experiment *experiment,
                                   const struct experiment_plan *plan, const struct method *method,
                                   int64_t seed, ptrdiff_t *ret_entry, struct diag *reterr)
 {
-    if (seed == experiment->config.seeds.items[0]) {
-        struct experiment_choice choice;
-        TRY(experiment_choice_make(experiment, plan, method, &choice, reterr));
-        *ret_entry = (ptrdiff_t)choice.entry;
-        return STATUS_OK;
-    }
-    *ret_entry = EXPERIMENT_NONE;
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->entries[i].method == method && !plan->entries[i].search &&
-            plan->entries[i].seed == seed)
-            *ret_entry = (ptrdiff_t)i;
-    return STATUS_OK;
+    return choice_run(experiment, plan, method, seed, CHOICE_ALL, ret_entry, reterr);
+}
+
+enum status experiment_choice_teacher(const struct experiment *experiment,
+                                      const struct experiment_plan *plan,
+                                      const struct experiment_entry *entry, ptrdiff_t *ret_entry,
+                                      struct diag *reterr)
+{
+    return choice_run(experiment, plan, method_find(entry->method->teacher), entry->seed,
+                      entry->percent, ret_entry, reterr);
 }
 
 enum status experiment_choice_check(const struct experiment *experiment,
@@ -160,15 +198,15 @@ enum status experiment_choice_check(const struct experiment *experiment,
         }
         if (records[0].diverged || records[1].diverged)
             continue;
-        check.ndcg_gain += records[0].ndcg10 - records[1].ndcg10;
+        check.rank_gain += records[0].rank - records[1].rank;
         check.loss_gain += records[0].logloss - records[1].logloss;
         pairs++;
     }
     if (pairs > 0) {
-        check.ndcg_gain /= (double)pairs;
+        check.rank_gain /= (double)pairs;
         check.loss_gain /= (double)pairs;
     }
-    check.better = pairs > 0 && check.ndcg_gain > 0 && check.loss_gain < 0;
+    check.better = pairs > 0 && check.rank_gain > 0 && check.loss_gain < 0;
     *ret_check = check;
     return STATUS_OK;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_MAX = 100000 }; // entries
+enum { PLAN_MAX = 100000, PLAN_ALL = 100 }; // entries; percent of the training lists
 // See experiment_plan_waits.
 enum { LEVEL_ALONE, LEVEL_BEFORE, LEVEL_SEARCH, LEVEL_CHOSEN };
 
@@ -52,9 +52,11 @@ static void plan_name(struct experiment_entry *entry)
 {
     const struct experiment_setting *setting = &entry->setting;
     char ratio[NUM_DOUBLE_TEXT + 2] = "", tau[NUM_DOUBLE_TEXT + 2] = "";
-    char number[NUM_DOUBLE_TEXT];
+    char number[NUM_DOUBLE_TEXT], share[24] = "";
+    if (entry->percent < PLAN_ALL)
+        snprintf(share, sizeof(share), "-p%lld", (long long)entry->percent);
     if (!entry->search) {
-        snprintf(entry->id, sizeof(entry->id), "%s-chosen-s%lld", entry->method->name,
+        snprintf(entry->id, sizeof(entry->id), "%s-chosen%s-s%lld", entry->method->name, share,
                  (long long)entry->seed);
         return;
     }
@@ -62,8 +64,8 @@ static void plan_name(struct experiment_entry *entry)
         snprintf(ratio, sizeof(ratio), "-r%s", num_double_text(setting->ratio, number));
     if (!isnan(setting->tau))
         snprintf(tau, sizeof(tau), "-t%s", num_double_text(setting->tau, number));
-    snprintf(entry->id, sizeof(entry->id), "%s%s%s-lr%s-s%lld", entry->method->name, ratio, tau,
-             num_double_text(setting->lr, number), (long long)entry->seed);
+    snprintf(entry->id, sizeof(entry->id), "%s%s%s-lr%s%s-s%lld", entry->method->name, ratio, tau,
+             num_double_text(setting->lr, number), share, (long long)entry->seed);
 }
 
 static void plan_add(struct experiment_plan *plan, const struct experiment_entry *entry)
@@ -83,6 +85,7 @@ static void plan_add_searches(const struct experiment_config *config, struct exp
     const struct cfg_doubles taus = method->tau ? config->taus : unused;
     struct experiment_entry entry = {.method = method,
                                      .search = true,
+                                     .percent = config->search_percent,
                                      .level = plan_is_taught(method) ? LEVEL_SEARCH : LEVEL_ALONE,
                                      .seed = config->seeds.items[0]};
     for (size_t l = 0; l < config->lrs.count; l++)
@@ -99,9 +102,16 @@ static void plan_add_chosen(const struct experiment_config *config, struct exper
 {
     const double none = (double)NAN;
     struct experiment_entry entry = {.method = method,
+                                     .percent = PLAN_ALL,
                                      .level = plan_is_before(method) ? LEVEL_BEFORE : LEVEL_CHOSEN,
                                      .setting = {none, none, none}};
-    for (size_t i = 1; i < config->seeds.count; i++) {
+    const bool share = config->search_percent < PLAN_ALL;
+    for (size_t i = share ? 0 : 1; i < config->seeds.count; i++) {
+        entry.seed = config->seeds.items[i];
+        plan_add(plan, &entry);
+    }
+    entry.percent = config->search_percent;
+    for (size_t i = 1; share && method == method_find("base") && i < config->seeds.count; i++) {
         entry.seed = config->seeds.items[i];
         plan_add(plan, &entry);
     }
@@ -133,6 +143,7 @@ enum status experiment_plan_make(const struct experiment *experiment,
     bool fits = num_mul(config->ratios.count, config->taus.count, &each) &&
                 num_mul(each, config->lrs.count, &each) &&
                 num_add(each, config->seeds.count, &each) &&
+                num_add(each, config->seeds.count, &each) && // on a share of the lists
                 num_mul(each, plan.method_count, &most) && most <= PLAN_MAX;
     if (code == STATUS_OK && !fits)
         code = diag_at_path(reterr, STATUS_CONFIG, "experiment", "has more than %d runs", PLAN_MAX);
@@ -158,6 +169,12 @@ void experiment_plan_free(struct experiment_plan *plan)
     free(plan->entries);
     free(plan->methods);
     *plan = (struct experiment_plan){0};
+}
+
+void experiment_plan_share(const struct experiment_entry *entry, struct train_config *config)
+{
+    if (entry->percent < PLAN_ALL)
+        config->data_train_percent = entry->percent;
 }
 
 char *experiment_plan_path(const struct experiment *experiment,

@@ -43,10 +43,11 @@ MUST_USE static enum status record_open(struct record *record, struct diag *rete
     struct train_config config = *train;
     config.train_seed = record->entry->seed; // of the split, where there is no validation file
     config.method = (int)method_index(method_find("base"));
+    experiment_plan_share(record->entry, &config);
     TRY(kernels_choose("auto", &kernels, reterr));
     if ((record->team = team_start(1)) == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    TRY(traindata_open(&config, record->experiment->folder, &record->data, reterr));
+    TRY(traindata_open(&config, record->experiment->folder, NULL, &record->data, reterr));
     TRY(scoreset_init(&record->test, &record->data.test, NULL, 0, reterr));
     char *path = experiment_plan_path(record->experiment, record->entry, name);
     enum status code = path == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
@@ -201,14 +202,18 @@ static double record_number(const struct json_value *map, const char *part, cons
 }
 
 // A line of history.jsonl that tells of an epoch, as a point of the learning curve.
-static void record_point(const struct json_value *line, int64_t kept, struct json_value *curve)
+static void record_point(const struct record *record, const struct json_value *line, int64_t kept,
+                         struct json_value *curve)
 {
+    const char *rank = train_config_rank_key(&record->experiment->config.train);
     double epoch = record_number(line, NULL, "epoch");
     struct json_value *point = json_value_new_map();
     json_value_set_int(point, "epoch", (int64_t)epoch);
     json_value_set_number(point, "train_loss", record_number(line, "train", "loss"));
     json_value_set_number(point, "train_point_ce", record_number(line, "train", "point_ce"));
     json_value_set_number(point, "ndcg10", record_number(line, "valid", "ndcg10"));
+    if (strcmp(rank, "ndcg10") != 0)
+        json_value_set_number(point, rank, record_number(line, "valid", rank));
     json_value_set_number(point, "logloss", record_number(line, "valid", "logloss"));
     json_value_set_bool(point, "kept", (int64_t)epoch == kept);
     json_value_push(curve, point);
@@ -236,7 +241,7 @@ MUST_USE static enum status record_curve(struct record *record, struct diag *ret
         struct json_value *line = NULL;
         code = json_value_parse((struct span){at, (size_t)(stop - at)}, &line, reterr);
         if (code == STATUS_OK && json_value_get(line, "epoch") != NULL) {
-            record_point(line, kept, curve);
+            record_point(record, line, kept, curve);
             epochs++;
         }
         json_value_free(line);
@@ -257,6 +262,8 @@ static void record_begin(struct record *record, const struct experiment_outcome 
     json_value_set_text(root, "id", record->entry->id);
     json_value_set_text(root, "method", record->entry->method->name);
     json_value_set_int(root, "seed", record->entry->seed);
+    if (record->entry->percent < record->experiment->config.train.data_train_percent)
+        json_value_set_int(root, "percent", record->entry->percent);
     json_value_set_number(root, "ratio", outcome->setting.ratio);
     json_value_set_number(root, "tau", outcome->setting.tau);
     json_value_set_number(root, "lr", outcome->setting.lr);
@@ -348,12 +355,13 @@ enum status experiment_record_load(const struct experiment *experiment,
 {
     struct json_value *root;
     const struct json_value *status = NULL;
+    const char *rank = train_config_rank_key(&experiment->config.train);
     TRY(experiment_record_read(experiment, entry, &root, reterr));
     enum status code = json_value_need(root, "status", JSON_VALUE_TEXT, &status, reterr);
     if (code == STATUS_OK)
         *ret_record =
             (struct experiment_record){.diverged = !span_is(json_value_text(status), "ok"),
-                                       .ndcg10 = record_number(root, "valid", "ndcg10"),
+                                       .rank = record_number(root, "valid", rank),
                                        .logloss = record_number(root, "valid", "logloss")};
     json_value_free(root);
     return code;

@@ -1,8 +1,8 @@
 // run.json: what a finished run leaves for the comparison. No times, hosts or paths: equal
 // configuration and data, equal bytes.
 //
-//   {"format": "ctr-run-1", "id", "method", "seed", "ratio", "tau", "lr", "status": "ok" |
-//    "diverged", "words", "data": {"hash", "test_hash", "columns", "privileged", "train": {"lists",
+//   {"format": "ctr-run-1", "id", "method", "seed", "percent": of the training lists, where it is
+//    not 100, "ratio", "tau", "lr", "status": "ok" | "diverged", "words", "data": {"hash", "test_hash", "columns", "privileged", "train": {"lists",
 //    "docs", "clicks"}, "valid", "test"}, "epochs", "kept_epoch", "valid": {quality}, "test":
 //    {quality and, where the truth is known, true_error ... regret ...}, "ndcg_lists": [per test
 //    list], "reliability":
@@ -27,7 +27,7 @@ MUST_USE enum status experiment_record_write(const struct experiment *experiment
 // What a choice looks at: validation.
 struct experiment_record {
     bool diverged;
-    double ndcg10, logloss; // NaN: undefined
+    double rank, logloss; // rank: by train.rank_by; NaN: undefined
 };
 MUST_USE enum status experiment_record_load(const struct experiment *experiment,
                                             const struct experiment_entry *entry,

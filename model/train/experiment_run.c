@@ -84,7 +84,7 @@ MUST_USE static enum status one_choose(struct one *one, struct diag *reterr)
     return code;
 }
 
-// The checkpoint of the teacher of the same seed.
+// The checkpoint of the teacher of the same seed and share of the lists.
 MUST_USE static enum status one_find_teacher(struct one *one, struct diag *reterr)
 {
     const struct method *method = one->entry->method;
@@ -95,8 +95,8 @@ MUST_USE static enum status one_find_teacher(struct one *one, struct diag *reter
     }
     ptrdiff_t index;
     struct experiment_record record;
-    enum status code = experiment_choice_run(
-        one->experiment, one->plan, method_find(method->teacher), one->entry->seed, &index, reterr);
+    enum status code =
+        experiment_choice_teacher(one->experiment, one->plan, one->entry, &index, reterr);
     if (code == STATUS_OK)
         code = experiment_record_load(one->experiment, &one->plan->entries[index], &record, reterr);
     if (code == STATUS_OK && record.diverged)
@@ -121,6 +121,7 @@ MUST_USE static enum status one_train(struct one *one, struct diag *reterr)
     config.teacher = one->teacher;
     config.data_cache = one->cache;
     config.train_seed = one->entry->seed;
+    experiment_plan_share(one->entry, &config);
     config.train_lr = setting->lr;
     // Many runs at a time, each on one core, serve two cores better than one run on both.
     config.train_threads = 1;

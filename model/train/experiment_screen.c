@@ -34,7 +34,7 @@ static void screen_read(struct experiment_screen *screen, bool tell)
         if (tell)
             LOG_EACH(LOG_INFO, "run finished", LOG_S("id", entry->id),
                      LOG_S("status", record->diverged ? "diverged" : "ok"),
-                     LOG_F("valid_ndcg10", record->ndcg10),
+                     LOG_F("valid_rank", record->rank),
                      LOG_F("valid_logloss", record->logloss));
     }
     if (news)
@@ -77,7 +77,7 @@ static void screen_method(const struct experiment_screen *screen, const struct m
 {
     const struct experiment_plan *plan = screen->plan;
     size_t all = 0, finished = 0, diverged = 0;
-    double ndcg = -(double)INFINITY, logloss = (double)INFINITY;
+    double rank = -(double)INFINITY, logloss = (double)INFINITY;
     for (size_t i = 0; i < plan->count; i++) {
         if (plan->entries[i].method != method)
             continue;
@@ -87,12 +87,12 @@ static void screen_method(const struct experiment_screen *screen, const struct m
         diverged += screen->known[i] && record->diverged;
         if (!screen->known[i] || record->diverged)
             continue;
-        ndcg = fmax(ndcg, record->ndcg10);
+        rank = fmax(rank, record->rank);
         logloss = fmin(logloss, record->logloss);
     }
     fprintf(out, "%-*s %4zu/%-4zu", SCREEN_TITLE, method->title, finished, all);
-    if (isfinite(ndcg) && isfinite(logloss))
-        fprintf(out, "  %10.5f  %10.5f", ndcg, logloss);
+    if (isfinite(rank) && isfinite(logloss))
+        fprintf(out, "  %10.5f  %10.5f", rank, logloss);
     else
         fprintf(out, "  %10s  %10s", "-", "-");
     if (diverged > 0)
@@ -104,7 +104,7 @@ void experiment_screen_table(struct experiment_screen *screen, FILE *out)
 {
     screen_read(screen, false);
     fprintf(out, "%-*s %9s  %10s  %10s  (best so far, validation)\n", SCREEN_TITLE, "method",
-            "runs", "NDCG@10", "LogLoss");
+            "runs", train_config_rank_title(&screen->experiment->config.train), "LogLoss");
     for (size_t i = 0; i < screen->plan->method_count; i++)
         screen_method(screen, screen->plan->methods[i], out);
 }

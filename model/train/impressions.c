@@ -1,6 +1,7 @@
 #include "model/train/impressions.h"
 
 #include "model/train/linelog.h"
+#include "model/train/listjoin.h"
 #include "model/train/team.h"
 
 #include <assert.h>
@@ -43,7 +44,8 @@ struct impressions {
     unsigned threads;
     struct linelog **logs; // (threads + 1) the last belongs to the sink
     struct team *team;
-    bool ended; // nothing is left to read
+    bool ended;           // nothing is left to read
+    struct listjoin join; // of tables
     struct impressions_totals totals;
     enum status code; // of the sink
     struct diag fault;
@@ -113,6 +115,9 @@ MUST_USE static enum status impressions_hand(struct impressions *work,
         TRY(slot->code);
         if (slot->pack.lists == 0)
             continue;
+        if (work->options->csv != NULL)
+            TRY(listjoin_pack(&work->join, linelog_layout(work->logs[work->threads]), &slot->pack,
+                              slot->block.file, slot->block.first_line, reterr));
         TRY(work->sink(work->context, &slot->pack, reterr));
         work->totals.lists += slot->pack.lists - slot->pack.continues;
         work->totals.docs += slot->pack.docs;
@@ -198,6 +203,7 @@ MUST_USE static enum status impressions_init(struct impressions *work, struct di
 {
     const size_t count = IMPRESSIONS_BATCHES;
     lineread_init(&work->reader, work->shards, work->options->csv != NULL);
+    listjoin_init(&work->join);
     work->batches = calloc(count, sizeof(*work->batches));
     work->logs = calloc(work->threads + 1, sizeof(struct linelog *));
     if (work->batches == NULL || work->logs == NULL)
@@ -232,6 +238,7 @@ static void impressions_fini(struct impressions *work)
         }
     }
     free(work->batches);
+    listjoin_fini(&work->join);
     lineread_fini(&work->reader);
 }
 

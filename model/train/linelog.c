@@ -221,6 +221,11 @@ enum status linelog_fault(struct linelog *log, const struct lineread_block *bloc
     return code;
 }
 
+const struct row_layout *linelog_layout(const struct linelog *log)
+{
+    return &log->layout;
+}
+
 struct span linelog_unknown(const struct linelog *log)
 {
     return buf_view(&log->unknown);

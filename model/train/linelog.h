@@ -23,5 +23,7 @@ MUST_USE enum status linelog_block(struct linelog *log, const struct lineread_bl
 // What is wrong with a line that linelog_block called bad.
 enum status linelog_fault(struct linelog *log, const struct lineread_block *block,
                           const struct linelog_bad *bad, struct diag *reterr);
+// The layout of the cells.
+const struct row_layout *linelog_layout(const struct linelog *log);
 // Names of fields that were ignored so far, each ended by '\n'.
 struct span linelog_unknown(const struct linelog *log);

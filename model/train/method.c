@@ -51,6 +51,11 @@ bool method_has_ratio(const struct method *method)
     return method->kd != LOSS_KD_NONE;
 }
 
+bool method_is_listwise(const struct method *method)
+{
+    return method->kd != LOSS_KD_NONE && method->kd != LOSS_KD_POINTWISE;
+}
+
 bool method_sees_privileged(const struct method *method)
 {
     return method->sees == METHOD_SEES_ALL || method->join != LOSS_JOIN_NONE;

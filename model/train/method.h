@@ -28,6 +28,8 @@ size_t method_count(void);
 size_t method_index(const struct method *method); // its row
 // Whether it has a weight ratio r: every method with a second loss.
 bool method_has_ratio(const struct method *method);
+// Whether its second loss compares the documents of a list: 0 by definition where lists have one.
+bool method_is_listwise(const struct method *method);
 // Whether one of its own towers sees privileged features; its teacher is another method's.
 bool method_sees_privileged(const struct method *method);
 // The names as choices of an option, behind their first character: "|base|teacher|...".

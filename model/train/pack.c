@@ -86,7 +86,7 @@ enum status pack_record(struct pack *pack, const struct record *record, size_t s
                              .has_ts = record->has_ts,
                              .ts = record->has_ts ? record->ts : 0};
     if (list.has_group)
-        list.group = hash64(record->group.data, record->group.size, 0);
+        list.group = (uint32_t)hash64(record->group.data, record->group.size, 0);
     buf_append(&pack->list, &list, sizeof(list));
     buf_append(&pack->names, record->id.data, list.name_bytes);
     buf_append(&pack->cells, record->shared, shared_cells * sizeof(*record->shared));

@@ -15,7 +15,7 @@ struct pack_list {
     uint32_t docs;
     uint32_t name_bytes; // 0: it has none
     bool has_group, has_ts;
-    uint64_t group; // hash64 of the user's bytes
+    uint32_t group; // of the user's bytes, see dataset.h
     int64_t ts;
 };
 

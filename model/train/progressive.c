@@ -68,13 +68,13 @@ MUST_USE static enum status progressive_tell(struct progressive *progressive, st
 
 static void progressive_add(struct progressive *progressive, const struct scoreset *set)
 {
-    const uint64_t *group = set->dataset->group;
+    const uint32_t *group = set->dataset->group;
     size_t at = (size_t)progressive->counts[1], list = (size_t)progressive->counts[0];
     for (size_t i = 0; i < set->lists; i++) {
         for (uint64_t d = set->offset[i]; d < set->offset[i + 1]; d++, at++) {
             progressive->logit[at] = set->logit[d];
             progressive->grade[at] = set->grade[d];
-            progressive->group[at] = group == NULL ? set->list[i] : (uint32_t)group[set->list[i]];
+            progressive->group[at] = group == NULL ? set->list[i] : group[set->list[i]];
         }
         progressive->offset[++list] = at;
     }

@@ -3,9 +3,13 @@
 #include "model/train/results_claims.h"
 #include "model/train/results_head.h"
 #include "model/train/results_method.h"
+#include "model/train/results_production.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+enum { RESULTS_WORDS = 200 };
 
 struct results {
     const struct experiment *experiment;
@@ -38,9 +42,8 @@ static void results_set_runs(struct results *results)
 static void results_set_selection(struct results *results)
 {
     const struct results_table *table = &results->table;
-    const struct results_sample base = results_compare_sample(table, "base", RESULTS_CHOSEN);
     struct results_interval mean;
-    results_compare_mean(table, &base, RESULTS_VALID, RESULTS_LOGLOSS, &mean);
+    results_compare_base(table, RESULTS_VALID, RESULTS_LOGLOSS, &mean);
     struct json_value *map = json_value_new_map();
     json_value_set_number(map, "base_logloss", mean.mean);
     json_value_set_number(map, "base_ci", mean.half);
@@ -51,7 +54,7 @@ static void results_set_selection(struct results *results)
 MUST_USE static enum status results_set_teacher(struct results *results, struct diag *reterr)
 {
     const struct results_table *table = &results->table;
-    static const enum results_measure measures[] = {RESULTS_NDCG10, RESULTS_LOGLOSS};
+    const enum results_measure measures[] = {table->rank, RESULTS_LOGLOSS};
     const struct results_pair pair = {.a = results_compare_sample(table, "teacher", RESULTS_CHOSEN),
                                       .b = results_compare_sample(table, "base", RESULTS_CHOSEN)};
     json_value_set_number(results->root, "teacher_check", (double)NAN); // null
@@ -73,12 +76,13 @@ MUST_USE static enum status results_set_teacher(struct results *results, struct 
                        results_method_difference(&interval));
     }
     const bool stop = results->experiment->config.teacher_check == EXPERIMENT_TEACHER_STOP;
-    json_value_set_text(map, "words",
-                        check.better ? "the teacher is better than Base on validation"
-                        : stop       ? "the teacher is not better than Base on validation in both "
-                                       "NDCG@10 and LogLoss: what it would teach was not trained"
-                                     : "the teacher is not better than Base on validation in both "
-                                       "NDCG@10 and LogLoss: distilled all the same");
+    char words[RESULTS_WORDS] = "the teacher is better than Base on validation";
+    if (!check.better)
+        snprintf(words, sizeof(words),
+                 "the teacher is not better than Base on validation in both %s and LogLoss: %s",
+                 results_table_measures[table->rank].title,
+                 stop ? "what it would teach was not trained" : "distilled all the same");
+    json_value_set_text(map, "words", words);
     json_value_set(results->root, "teacher_check", map);
     return STATUS_OK;
 }
@@ -165,6 +169,7 @@ MUST_USE static enum status results_build(struct results *results, struct diag *
     results_set_sweep(results);
     TRY(results_set_methods(results, reterr));
     json_value_set(results->root, "claims", results_claims_list(&results->table));
+    results_production_set(&results->table, results->root);
     return results_set_teacher(results, reterr);
 }
 

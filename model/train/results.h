@@ -3,10 +3,11 @@
 //
 //   {"format": "ctr-results-1", "name", "title", "data": {"hash", "columns", "privileged", "truth",
 //    "train" | "valid" | "test": {"lists", "docs", "clicks"}}, "network": [widths], "seeds",
-//    "search_seed", "configuration": YAML, "runs": {"planned", "finished", "diverged",
+//    "search_seed", "search_percent": of the training lists, "rank": the measure of ranking,
+//    {"key", "title"}, "configuration": YAML, "runs": {"planned", "finished", "diverged",
 //    "stopped": not made because the teacher is not good enough},
 //    "selection": {"base_logloss", "base_ci", "bound"}, "teacher_check": null or {"better",
-//    "ndcg10" | "logloss": {"mean", "low", "high", "n"}, "words"}, "measures": [{"key", "title",
+//    RANK | "logloss": {"mean", "low", "high", "n"}, "words"}, "measures": [{"key", "title",
 //    "better": "higher" | "lower" | "one" | "zero", "digits"}],
 //    "methods": [{"method", "title", "summary", "role", "chosen": null or {"ratio", "tau", "lr",
 //      "rule"}, "words", "n", "runs": [id], "test" | "valid": {KEY: {"mean", "half", "values"}},
@@ -15,7 +16,7 @@
 //      "resamples"}, "reliability", "curves"}],
 //    "sweep": [{"id", "method", "ratio", "tau", "lr", "seed", "status", "chosen", "valid" | "test":
 //      {KEY: number}}],
-//    "claims": (results_claims.h), "diverged": [id]}
+//    "claims": (results_claims.h), "production": (results_production.h), "diverged": [id]}
 //
 // Undefined numbers are null. Differences are method - CLID, method - Base, paired by seed.
 #pragma once

@@ -10,6 +10,8 @@
 
 enum { CLAIMS_TEXT = 1024 };
 
+enum { RESULTS_RANK = RESULTS_MEASURES }; // of a check: the table's measure of ranking
+
 enum claim_weight { CLAIM_REQUIRED, CLAIM_SHOWN };
 
 struct claim {
@@ -21,7 +23,7 @@ struct claim {
 struct check {
     const char *claim;
     enum claim_weight weight;
-    enum results_measure measure;
+    unsigned measure; // of results_measure, or RESULTS_RANK
     const char *a;
     enum results_at a_at;
     const char *b;
@@ -47,6 +49,43 @@ static const struct check checks[] = {
 #undef CHECK
 
 static const double at_most_percent = .3; // "the mean is <= +0.3 %"
+
+static enum results_measure claims_measure(const struct results_table *table,
+                                           const struct check *check)
+{
+    return check->measure == RESULTS_RANK ? table->rank : (enum results_measure)check->measure;
+}
+
+// Whether it asks for what an earlier one has asked for: A9 asks for GAUC by name.
+static bool claims_is_double(const struct results_table *table, const struct check *check)
+{
+    for (const struct check *before = checks; before < check; before++)
+        if (strcmp(before->claim, check->claim) == 0 && strcmp(before->a, check->a) == 0 &&
+            strcmp(before->b, check->b) == 0 && before->a_at == check->a_at &&
+            before->b_at == check->b_at &&
+            claims_measure(table, before) == claims_measure(table, check))
+            return true;
+    return false;
+}
+
+// Words of the table with "{rank}" filled in.
+static void claims_set_words(const struct results_table *table, const char *key, const char *words,
+                             struct json_value *item)
+{
+    static const char token[] = "{rank}";
+    const char *at = strstr(words, token);
+    struct buf text;
+    if (at == NULL) {
+        json_value_set_text(item, key, words);
+        return;
+    }
+    buf_init(&text, CLAIMS_TEXT);
+    buf_span(&text, (struct span){words, (size_t)(at - words)});
+    buf_text(&text, results_table_measures[table->rank].title);
+    buf_text(&text, at + sizeof(token) - 1);
+    json_value_set_text(item, key, buf_status(&text) == STATUS_OK ? text.data : words);
+    buf_fini(&text);
+}
 
 static const char *claims_rule_words(enum results_rule rule)
 {
@@ -143,7 +182,7 @@ static bool claims_ran_away(const struct results_table *table, const struct chec
 {
     const struct results_run *run = results_compare_run(table, &pair->a, 0);
     return run != NULL && run->diverged && !pair->a.all && check->rule == RESULTS_ABOVE &&
-           results_table_measures[check->measure].better == RESULTS_LOWER;
+           results_table_measures[claims_measure(table, check)].better == RESULTS_LOWER;
 }
 
 static enum results_seen claims_check(const struct results_table *table, const struct check *check,
@@ -155,8 +194,9 @@ static enum results_seen claims_check(const struct results_table *table, const s
         .ideal = check->b[0] == '\0',
         .relative = check->rule == RESULTS_AT_MOST,
     };
+    const enum results_measure measure = claims_measure(table, check);
     struct results_interval interval;
-    results_compare_difference(table, &pair, RESULTS_TEST, check->measure, &interval);
+    results_compare_difference(table, &pair, RESULTS_TEST, measure, &interval);
     enum results_seen seen = results_claims_judge(check->rule, &interval);
     const char *note = seen == RESULTS_OPEN ? claims_why_open(table, check, &pair) : "";
     if (seen == RESULTS_OPEN && claims_ran_away(table, check, &pair))
@@ -169,12 +209,12 @@ static enum results_seen claims_check(const struct results_table *table, const s
         buf_char(&what, '1');
     else
         claims_name(table, check->b, check->b_at, &pair.b, &what);
-    buf_printf(&what, ", %s%s", results_table_measures[check->measure].title,
+    buf_printf(&what, ", %s%s", results_table_measures[measure].title,
                pair.relative ? ", %" : "");
     struct json_value *item = json_value_new_map();
     json_value_set_text(item, "what", buf_status(&what) == STATUS_OK ? what.data : check->a);
     buf_fini(&what);
-    json_value_set_text(item, "measure", results_table_measures[check->measure].key);
+    json_value_set_text(item, "measure", results_table_measures[measure].key);
     json_value_set_text(item, "rule", claims_rule_words(check->rule));
     json_value_set_bool(item, "required", check->weight == CLAIM_REQUIRED);
     json_value_set_bool(item, "relative", pair.relative);
@@ -213,7 +253,8 @@ static void claims_add(const struct results_table *table, const struct claim *cl
     enum results_seen seen = RESULTS_SEEN;
     size_t required = 0, open = 0;
     for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
-        if (strcmp(checks[i].claim, claim->id) != 0 || !results_table_has(table, checks[i].measure))
+        if (strcmp(checks[i].claim, claim->id) != 0 || !results_table_has(table, claims_measure(table, &checks[i])) ||
+            claims_is_double(table, &checks[i]))
             continue;
         const enum results_seen one = claims_check(table, &checks[i], done);
         if (checks[i].weight != CLAIM_REQUIRED)
@@ -238,8 +279,8 @@ static void claims_add(const struct results_table *table, const struct claim *cl
         snprintf(words, sizeof(words), "%zu of %zu required checks cannot be told", open, required);
     }
     json_value_set_text(item, "id", claim->id);
-    json_value_set_text(item, "claim", claim->words);
-    json_value_set_text(item, "note", claim->note);
+    claims_set_words(table, "claim", claim->words, item);
+    claims_set_words(table, "note", claim->note, item);
     json_value_set_text(item, "words", words);
     json_value_set(item, "checks", done);
     claims_set_seen(item, seen);

@@ -74,8 +74,8 @@ struct results_sample results_compare_sample(const struct results_table *table, 
         sample.method->chosen ? (ptrdiff_t)sample.method->choice.entry : EXPERIMENT_NONE;
     if (at == RESULTS_CHOSEN)
         sample.search = chosen;
-    else if (at == RESULTS_BEST_NDCG)
-        sample.search = compare_best(table, sample.method->method, RESULTS_NDCG10);
+    else if (at == RESULTS_BEST_RANK)
+        sample.search = compare_best(table, sample.method->method, table->rank);
     else if (at == RESULTS_BEST_LOGLOSS)
         sample.search = compare_best(table, sample.method->method, RESULTS_LOGLOSS);
     else
@@ -90,9 +90,9 @@ const struct results_run *results_compare_run(const struct results_table *table,
     if (sample->method == NULL || sample->search == EXPERIMENT_NONE)
         return NULL;
     // The first seed is the one that searches.
-    const ptrdiff_t index = seed == 0     ? sample->search
-                            : sample->all ? sample->method->runs[seed]
-                                          : EXPERIMENT_NONE;
+    const ptrdiff_t index = sample->all ? sample->method->runs[seed]
+                            : seed == 0 ? sample->search
+                                        : EXPERIMENT_NONE;
     if (index == EXPERIMENT_NONE || !table->runs[index].finished)
         return NULL;
     return &table->runs[index];
@@ -129,14 +129,32 @@ void results_compare_mean(const struct results_table *table, const struct result
     compare_interval(table->scratch, n, ret_interval);
 }
 
+void results_compare_base(const struct results_table *table, enum results_part part,
+                          enum results_measure measure, struct results_interval *ret_interval)
+{
+    const struct results_sample base = results_compare_sample(table, "base", RESULTS_CHOSEN);
+    size_t n = 0;
+    if (!table->share) {
+        results_compare_mean(table, &base, part, measure, ret_interval);
+        return;
+    }
+    for (size_t i = 0; i < table->run_count && n < table->seed_count; i++) {
+        const struct results_run *run = &table->runs[i];
+        const double value = part == RESULTS_VALID ? run->valid[measure] : run->test[measure];
+        if (run->share && run->method == method_find("base") &&
+            (!run->search || (ptrdiff_t)i == base.search) && !isnan(value))
+            table->scratch[n++] = value;
+    }
+    compare_interval(table->scratch, n, ret_interval);
+}
+
 // The interval of one pair, from Base's spread.
 static void compare_spread(const struct results_table *table, const struct results_pair *pair,
                            enum results_part part, enum results_measure measure,
                            struct results_interval *interval)
 {
-    const struct results_sample base = results_compare_sample(table, "base", RESULTS_CHOSEN);
     struct results_interval mean;
-    results_compare_mean(table, &base, part, measure, &mean);
+    results_compare_base(table, part, measure, &mean);
     interval->half = mean.half * sqrt((double)mean.n) * (pair->ideal ? 1 : sqrt(2));
     if (pair->relative)
         interval->half *= percent / mean.mean;
@@ -149,15 +167,19 @@ void results_compare_difference(const struct results_table *table, const struct 
                                 enum results_part part, enum results_measure measure,
                                 struct results_interval *ret_interval)
 {
+    struct results_pair alike = *pair;
+    const bool all = pair->a.all && (pair->ideal || pair->b.all);
     size_t n = 0;
+    if (table->share && !all)
+        alike.a.all = alike.b.all = false;
     for (size_t s = 0; s < table->seed_count; s++) {
-        const double a = results_compare_value(table, &pair->a, s, part, measure);
-        const double b = pair->ideal ? 1 : results_compare_value(table, &pair->b, s, part, measure);
+        const double a = results_compare_value(table, &alike.a, s, part, measure);
+        const double b = pair->ideal ? 1 : results_compare_value(table, &alike.b, s, part, measure);
         if (!isnan(a) && !isnan(b))
             table->scratch[n++] = pair->relative ? percent * (a - b) / b : a - b;
     }
     compare_interval(table->scratch, n, ret_interval);
-    if (n == 1 && !(pair->a.all && (pair->ideal || pair->b.all)))
+    if (n == 1 && !all)
         compare_spread(table, pair, part, measure, ret_interval);
 }
 

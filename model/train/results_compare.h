@@ -9,7 +9,7 @@ enum results_part { RESULTS_VALID, RESULTS_TEST };
 // Which runs of a method.
 enum results_at {
     RESULTS_CHOSEN,       // the chosen setting
-    RESULTS_BEST_NDCG,    // the setting of the best validation NDCG@10, whatever its LogLoss
+    RESULTS_BEST_RANK,    // the setting of the best ranking on validation, whatever its LogLoss
     RESULTS_BEST_LOGLOSS, // the setting of the lowest validation LogLoss
     RESULTS_R_1E_3,       // the chosen setting, but at the weight ratio of the grid that is nearest
     RESULTS_R_1E2,        // to this one, and at most a factor of 10 away
@@ -17,7 +17,7 @@ enum results_at {
 };
 
 // A method's runs in the table: one a seed where the setting is the chosen one, else the search run
-// alone. The earlier one among equally good settings.
+// alone, which may have seen a share of the training lists. The earlier one among equally good settings.
 struct results_sample {
     const struct results_method *method; // NULL: not in the experiment
     ptrdiff_t search; // the search run of the setting; EXPERIMENT_NONE: not known
@@ -42,6 +42,10 @@ void results_compare_mean(const struct results_table *table, const struct result
                           enum results_part part, enum results_measure measure,
                           struct results_interval *ret_interval);
 
+// Base on validation or test as the search sees it: on the share of the lists, where there is one.
+void results_compare_base(const struct results_table *table, enum results_part part,
+                          enum results_measure measure, struct results_interval *ret_interval);
+
 struct results_pair {
     struct results_sample a, b;
     bool ideal;    // the difference is a - 1, and b unused
@@ -50,7 +54,8 @@ struct results_pair {
 // a - b, paired by seed, over the seeds that both have. A sample of the search run alone gives one
 // pair, which has no interval of its own: then it is +- t sqrt(2) sd with Base's standard deviation
 // over its seeds, as of two runs that differ by their seeds alone (t sd where b is the ideal), and
-// `spread` is set.
+// `spread` is set. Where the search sees a share of the training lists both are search runs then:
+// what has learned from a tenth is not compared with what has learned from all.
 void results_compare_difference(const struct results_table *table, const struct results_pair *pair,
                                 enum results_part part, enum results_measure measure,
                                 struct results_interval *ret_interval);

@@ -67,6 +67,7 @@ MUST_USE static enum status detail_take_curve(const struct json_value *root, int
                                               struct json_value *curves, struct diag *reterr)
 {
     static const char *const keys[] = {"train_loss", "train_point_ce", "ndcg10", "logloss"};
+    static const char *const others[] = {"gauc", "auc"}; // by train.rank_by
     const struct json_value *list, *kept, *epoch;
     bool ok = true;
     TRY(json_value_need(root, "curve", JSON_VALUE_LIST, &list, reterr));
@@ -84,6 +85,11 @@ MUST_USE static enum status detail_take_curve(const struct json_value *root, int
             const struct json_value *value = json_value_get(from, keys[k]);
             json_value_set_number(point, keys[k],
                                   value == NULL ? (double)NAN : detail_number(value, &ok));
+        }
+        for (size_t k = 0; k < sizeof(others) / sizeof(*others); k++) {
+            const struct json_value *value = json_value_get(from, others[k]);
+            if (value != NULL)
+                json_value_set_number(point, others[k], detail_number(value, &ok));
         }
         json_value_push(points, point);
     }

@@ -51,6 +51,11 @@ void results_head_set(const struct experiment *experiment, const struct results_
     json_value_set(root, "network", network);
     json_value_set(root, "seeds", seeds);
     json_value_set_int(root, "search_seed", config->seeds.items[0]);
+    json_value_set_int(root, "search_percent", config->search_percent);
+    struct json_value *rank = json_value_new_map();
+    json_value_set_text(rank, "key", results_table_measures[table->rank].key);
+    json_value_set_text(rank, "title", results_table_measures[table->rank].title);
+    json_value_set(root, "rank", rank);
     head_set_data(table, root);
     head_set_configuration(experiment, root);
 }

@@ -1,6 +1,7 @@
 #include "model/train/results_markdown.h"
 
 #include "model/train/results_cell.h"
+#include "model/train/results_production.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -165,13 +166,25 @@ static void markdown_selection(struct buf *out, const struct json_value *results
     const struct json_value *selection = json_value_get(results, "selection");
     const struct json_value *methods = json_value_get(results, "methods");
     const struct json_value *diverged = json_value_get(results, "diverged");
-    buf_text(out, "## Settings\n\nChosen on validation with the first seed: the best NDCG@10 among "
-                  "settings whose LogLoss is at most Base's mean plus half of its interval, ");
+    const char *rank = results_cell_text(json_value_get(results, "rank"), "title");
+    const int64_t percent = json_value_int(json_value_get(results, "search_percent"));
+    buf_printf(out,
+               "## Settings\n\nChosen on validation with the first seed: the best %s among "
+               "settings whose LogLoss is at most Base's mean plus half of its interval, ",
+               rank);
     results_cell_fixed(out, results_cell_number(selection, "base_logloss"), 5);
     buf_text(out, " + ");
     results_cell_fixed(out, results_cell_number(selection, "base_ci"), 5);
-    buf_text(out, "; else the lowest LogLoss. Base and the teachers: the best NDCG@10 within 0.5 % "
-                  "of the lowest LogLoss.\n\n"
+    buf_printf(out,
+               "; else the lowest LogLoss. Base and the teachers: the best %s within 0.5 %% of the "
+               "lowest LogLoss.",
+               rank);
+    if (percent < 100)
+        buf_printf(out,
+                   " The search, and the Base that it is compared with, learned from %" PRId64
+                   " %% of the training lists; the chosen settings were trained on all of them.",
+                   percent);
+    buf_text(out, "\n\n"
                   "| method | r | τ | learning rate | by | |\n|---|--:|--:|--:|---|---|\n");
     for (size_t m = 0; m < json_value_size(methods); m++) {
         const struct json_value *method = json_value_at(methods, m);
@@ -198,7 +211,8 @@ static void markdown_selection(struct buf *out, const struct json_value *results
 static void markdown_teacher(struct buf *out, const struct json_value *results)
 {
     const struct json_value *check = results_cell_at(results, "teacher_check");
-    static const char *const keys[] = {"ndcg10", "logloss"};
+    const char *const keys[] = {results_cell_text(json_value_get(results, "rank"), "key"),
+                                "logloss"};
     if (check == NULL)
         return;
     buf_printf(out, "Validation: %s. Teacher - Base:", results_cell_text(check, "words"));
@@ -262,6 +276,7 @@ void results_markdown(const struct json_value *results, struct buf *out)
     markdown_teacher(out, results);
     buf_text(out, "## Test\n\n");
     markdown_table(out, results, markdown_paper, MARKDOWN_MEAN);
+    results_production_markdown(results, out);
     buf_text(out, "## Differences to CLID\n\n");
     markdown_table(out, results, markdown_paper, MARKDOWN_VS_CLID);
     buf_text(out, "## Differences to Base\n\n");

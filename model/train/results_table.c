@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TABLE_ALL = 100 }; // percent of the training lists
+
 const struct results_measure_row results_table_measures[RESULTS_MEASURES] = {
 #define RESULTS_MEASURE(name, key, title, better, digits) {key, title, RESULTS_##better, digits},
 #include "model/train/results_measures.def"
@@ -58,30 +60,40 @@ MUST_USE static enum status results_take_run(struct results_table *table, size_t
     return data == NULL ? STATUS_OK : results_data_take(&table->data, data, reterr);
 }
 
+MUST_USE static enum status results_load_run(const struct experiment *experiment,
+                                             const struct experiment_entry *entry, size_t index,
+                                             struct results_table *table, struct diag *reterr)
+{
+    struct results_run *run = &table->runs[index];
+    *run = (struct results_run){.method = entry->method,
+                                .search = entry->search,
+                                .share = entry->percent < TABLE_ALL,
+                                .setting = entry->setting};
+    results_measure_all(NULL, run->valid);
+    results_measure_all(NULL, run->test);
+    if (!entry->finished)
+        return STATUS_OK;
+    struct json_value *root;
+    TRY(experiment_record_read(experiment, entry, &root, reterr));
+    enum status code = results_take_run(table, index, entry, root, reterr);
+    json_value_free(root);
+    if (code != STATUS_OK) {
+        char *path = experiment_plan_path(experiment, entry, "run.json");
+        diag_in_file(reterr, path == NULL ? entry->id : path);
+        free(path);
+    }
+    return code;
+}
+
+// Those on all training lists first: theirs are the counts of the data.
 MUST_USE static enum status results_load_runs(const struct experiment *experiment,
                                               const struct experiment_plan *plan,
                                               struct results_table *table, struct diag *reterr)
 {
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct experiment_entry *entry = &plan->entries[i];
-        struct results_run *run = &table->runs[i];
-        *run = (struct results_run){
-            .method = entry->method, .search = entry->search, .setting = entry->setting};
-        results_measure_all(NULL, run->valid);
-        results_measure_all(NULL, run->test);
-        if (!entry->finished)
-            continue;
-        struct json_value *root;
-        TRY(experiment_record_read(experiment, entry, &root, reterr));
-        enum status code = results_take_run(table, i, entry, root, reterr);
-        json_value_free(root);
-        if (code != STATUS_OK) {
-            char *path = experiment_plan_path(experiment, entry, "run.json");
-            diag_in_file(reterr, path == NULL ? entry->id : path);
-            free(path);
-            return code;
-        }
-    }
+    for (unsigned share = 0; share < 2; share++)
+        for (size_t i = 0; i < plan->count; i++)
+            if ((plan->entries[i].percent < TABLE_ALL) == (share == 1))
+                TRY(results_load_run(experiment, &plan->entries[i], i, table, reterr));
     return STATUS_OK;
 }
 
@@ -159,7 +171,10 @@ enum status results_table_load(const struct experiment *experiment,
                                const struct experiment_plan *plan, struct results_table *ret_table,
                                struct diag *reterr)
 {
+    static const enum results_measure ranks[] = {RESULTS_NDCG10, RESULTS_GAUC, RESULTS_AUC};
     struct results_table table = {.run_count = plan->count,
+                                  .rank = ranks[experiment->config.train.train_rank_by],
+                                  .share = experiment->config.search_percent < TABLE_ALL,
                                   .method_count = plan->method_count,
                                   .seed_count = experiment->config.seeds.count};
     enum status code = STATUS_OK;

@@ -32,6 +32,7 @@ const char *results_table_better(enum results_better better); // "higher", "lowe
 struct results_run { // run i is entry i of the plan
     const struct method *method;
     bool search, finished, diverged;
+    bool share; // it learned from a share of the training lists
     struct experiment_setting setting;
     double valid[RESULTS_MEASURES], test[RESULTS_MEASURES];
 };
@@ -43,7 +44,7 @@ struct results_method {
     struct experiment_choice choice;
     char words[128];           // why it is not, or what is missing; ""
     size_t searches, searched; // planned, finished
-    ptrdiff_t *runs;           // (seed_count) of the chosen setting; EXPERIMENT_NONE: not known
+    ptrdiff_t *runs;           // (seed_count) of the chosen setting, on all training lists; EXPERIMENT_NONE: not known
 };
 
 struct results_table {
@@ -51,7 +52,9 @@ struct results_table {
     size_t run_count;
     struct results_method *methods; // (method_count), in the order of methods.def
     size_t method_count, seed_count;
-    struct json_value *data; // "data" of the first run; NULL: there is none
+    enum results_measure rank; // the measure of ranking that train.rank_by names
+    bool share;                // the search sees a share of the training lists
+    struct json_value *data;   // "data" of the first run; NULL: there is none
     double *scratch;         // (seed_count) of results_compare
 };
 

@@ -6,7 +6,7 @@
 #include "model/train/loss_mass.h"
 #include "model/train/measure.h"
 #include "model/train/state.h"
-#include "model/train/traindata.h"
+#include "model/train/traindata_check.h"
 #include "model/train/trainer.h"
 
 #include <dirent.h>
@@ -26,6 +26,7 @@ struct run {
     const struct method *method;
     bool joint;
     struct buf identity;
+    struct warm warm; // of options.warm_start
     struct traindata data;
     const struct kernels *kernels;
     struct team *team;
@@ -110,6 +111,23 @@ MUST_USE static enum status run_open_history(struct run *run, struct diag *reter
     return code;
 }
 
+// Opens the data with what was fitted for them: by the run that this one begins with, or, on
+// --resume, by itself.
+MUST_USE static enum status run_open_data(struct run *run, struct diag *reterr)
+{
+    const bool resumed = run->options.resume && file_exists(run->state_path);
+    const char *from = resumed ? run->state_path : run->options.warm_start;
+    if (from != NULL && !resumed && run->method->teacher[0] != '\0' && !run->joint &&
+        run->config->teacher[0] == '\0')
+        return diag_at_path(reterr, STATUS_CONFIG, "mode",
+                            "a warm start goes on with one model or, in mode joint, with two: name "
+                            "the teacher's file in `teacher`, or train jointly");
+    if (from != NULL)
+        TRY(warm_open(from, &run->warm, reterr));
+    return traindata_open(run->config, run->folder, from == NULL ? NULL : &run->warm, &run->data,
+                          reterr);
+}
+
 MUST_USE static enum status run_open(struct run *run, struct diag *reterr)
 {
     TRY(run_claim(run, reterr));
@@ -124,7 +142,8 @@ MUST_USE static enum status run_open(struct run *run, struct diag *reterr)
     train_config_identity(run->config, &run->identity);
     if (buf_status(&run->identity) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
-    TRY(traindata_open(run->config, run->folder, &run->data, reterr));
+    TRY(run_open_data(run, reterr));
+    TRY(traindata_check_lists(&run->data, run->method, "method", reterr));
     if (run->options.resume && file_exists(run->state_path))
         TRY(state_stage(run->state_path, buf_view(&run->identity).data, run->data.hash,
                         &run->saved_stage, reterr));
@@ -163,6 +182,7 @@ MUST_USE static enum status run_stage(struct run *run, const struct method *meth
         .team = run->team,
         .history = &run->history,
         .folder = run->folder,
+        .warm_start = run->options.warm_start,
         .resume = run->saved_stage != NULL && strcmp(run->saved_stage, stage) == 0,
     };
     LOG_EVENT(LOG_INFO, "stage", LOG_S("stage", stage), LOG_S("method", method->name),
@@ -312,6 +332,7 @@ static void run_close(struct run *run)
 {
     history_close(&run->history);
     traindata_close(&run->data);
+    warm_close(&run->warm);
     if (run->team != NULL)
         team_stop(run->team);
     buf_fini(&run->identity);

@@ -10,8 +10,9 @@
 #include <stdio.h>
 
 struct run_options {
-    bool resume; // go on in a folder that holds a run; else such a folder is refused
-    FILE *table; // where the measures of the results are printed; NULL: nowhere
+    const char *warm_start; // state.safetensors of another run to begin with, or NULL
+    bool resume;            // go on in a folder that holds a run; else such a folder is refused
+    FILE *table;            // where the measures of the results are printed; NULL: nowhere
 };
 
 // Trains what config->method says into `folder`. A finished run is measured again, not trained

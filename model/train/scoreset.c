@@ -11,39 +11,6 @@ enum {
     SCORESET_ROWS = 256, // rows after which lists are scored together
 };
 
-static int scoreset_compare(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-// Users by number: the place of their hash among all that are in the set.
-MUST_USE static enum status scoreset_groups(struct scoreset *set)
-{
-    const uint64_t *group = set->dataset->group;
-    uint64_t *sorted = calloc(set->lists + 1, sizeof(*sorted));
-    size_t count = 0;
-    set->group = calloc(set->docs + 1, sizeof(*set->group));
-    if (sorted == NULL || set->group == NULL) {
-        free(sorted);
-        return STATUS_NO_MEMORY;
-    }
-    for (size_t i = 0; i < set->lists; i++)
-        sorted[i] = group[set->list[i]];
-    qsort(sorted, set->lists, sizeof(*sorted), scoreset_compare);
-    for (size_t i = 0; i < set->lists; i++)
-        if (count == 0 || sorted[i] != sorted[count - 1])
-            sorted[count++] = sorted[i];
-    for (size_t i = 0; i < set->lists; i++) {
-        const uint64_t *found =
-            bsearch(&group[set->list[i]], sorted, count, sizeof(*sorted), scoreset_compare);
-        for (uint64_t d = set->offset[i]; d < set->offset[i + 1]; d++)
-            set->group[d] = (uint32_t)(found - sorted);
-    }
-    free(sorted);
-    return STATUS_OK;
-}
-
 enum status scoreset_init(struct scoreset *set, const struct dataset *dataset, const uint32_t *list,
                           size_t count, struct diag *reterr)
 {
@@ -56,7 +23,10 @@ enum status scoreset_init(struct scoreset *set, const struct dataset *dataset, c
     set->offset = calloc(set->lists + 1, sizeof(*set->offset));
     set->grade = calloc(set->docs + 1, sizeof(*set->grade));
     set->logit = calloc(set->docs + 1, sizeof(*set->logit));
-    if (set->list == NULL || set->offset == NULL || set->grade == NULL || set->logit == NULL) {
+    if (dataset->group != NULL)
+        set->group = calloc(set->docs + 1, sizeof(*set->group));
+    if (set->list == NULL || set->offset == NULL || set->grade == NULL || set->logit == NULL ||
+        (dataset->group != NULL && set->group == NULL)) {
         scoreset_fini(set);
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory for the scores of %zu documents",
                         set->docs);
@@ -68,12 +38,10 @@ enum status scoreset_init(struct scoreset *set, const struct dataset *dataset, c
         set->offset[i + 1] = set->offset[i] + (end - begin);
         memcpy(set->grade + set->offset[i], dataset->grade + begin,
                (size_t)(end - begin) * sizeof(float));
+        for (uint64_t d = set->offset[i]; set->group != NULL && d < set->offset[i + 1]; d++)
+            set->group[d] = dataset->group[number];
     }
-    if (dataset->group == NULL || scoreset_groups(set) == STATUS_OK)
-        return STATUS_OK;
-    scoreset_fini(set);
-    return diag_set(reterr, STATUS_NO_MEMORY, "out of memory for the groups of %zu lists",
-                    dataset->lists);
+    return STATUS_OK;
 }
 
 void scoreset_fini(struct scoreset *set)

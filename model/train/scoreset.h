@@ -18,7 +18,7 @@ struct scoreset {
     uint64_t *offset; // (lists + 1)
     float *grade;     // (docs)
     float *logit;     // (docs) filled by scoreset_score
-    uint32_t *group;  // (docs) number of the user, by GAUC; NULL: the data name no users
+    uint32_t *group;  // (docs) user of GAUC; NULL: the data name none
 };
 
 // `list` (count) is copied; NULL: all lists, in order. STATUS_NO_MEMORY.

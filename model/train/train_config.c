@@ -44,7 +44,7 @@ MUST_USE static enum status train_config_paths(const char *file, struct train_co
     if (realpath(folder, real) == NULL)
         code = diag_errno(reterr, folder, "cannot resolve");
     free(folder);
-    char **const paths[] = {&config->data_train, &config->data_valid, &config->data_test,
+    char **const paths[] = {&config->data_train, &config->data_valid, &config->data_test, &config->data_join,
                             &config->teacher};
     for (size_t i = 0; i < sizeof(paths) / sizeof(*paths) && code == STATUS_OK; i++)
         code = train_config_resolve(real, paths[i], reterr);
@@ -141,6 +141,18 @@ double train_config_rank(const struct train_config *config, const struct quality
     return measures[config->train_rank_by];
 }
 
+const char *train_config_rank_key(const struct train_config *config)
+{
+    static const char *const keys[] = {"ndcg10", "gauc", "auc"};
+    return keys[config->train_rank_by];
+}
+
+const char *train_config_rank_title(const struct train_config *config)
+{
+    static const char *const titles[] = {"NDCG@10", "GAUC", "AUC"};
+    return titles[config->train_rank_by];
+}
+
 double train_config_embed_lr(const struct train_config *config, uint64_t epoch)
 {
     double lr = train_config_lr(config, epoch);
@@ -213,6 +225,11 @@ static void train_config_tree(const struct yamldoc_node *node, struct buf *out)
 
 void train_config_features(const struct train_config *config, struct buf *out)
 {
+    if (config->csv != NULL) {
+        buf_text(out, "csv: ");
+        train_config_tree(config->csv, out);
+        buf_char(out, '\n');
+    }
     if (config->features == NULL)
         return;
     buf_text(out, "features: ");
@@ -224,7 +241,7 @@ void train_config_identity(const struct train_config *config, struct buf *out)
 {
     static char none[] = "";
     struct train_config plain = *config;
-    plain.data_train = plain.data_valid = plain.data_test = plain.data_cache = plain.teacher = none;
+    plain.data_train = plain.data_valid = plain.data_test = plain.data_join = plain.data_cache = plain.teacher = none;
     plain.train_threads = 0;
     plain.train_checkpoint_minutes = 0;
     cfg_dump(&train_config_table, &plain, out);

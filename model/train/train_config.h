@@ -41,7 +41,10 @@ double train_config_alpha(const struct train_config *config); // as given, or 1/
 double train_config_lr(const struct train_config *config, uint64_t epoch);
 // The measure of ranking that train.rank_by names.
 double train_config_rank(const struct train_config *config, const struct quality *quality);
-// The same for rows of embedding tables.
+// Its member in the measures of a run, "ndcg10", and its title, "NDCG@10".
+const char *train_config_rank_key(const struct train_config *config);
+const char *train_config_rank_title(const struct train_config *config);
+// The learning rate for rows of embedding tables.
 double train_config_embed_lr(const struct train_config *config, uint64_t epoch);
 // What DIN's attention is made of.
 void train_config_attention(const struct train_config *config,
@@ -51,7 +54,7 @@ bool train_config_moves_input(const struct train_config *config, const char *tow
 // The options that decide the result as YAML: without paths, threads and minutes. Goes into the
 // checkpoint's lineage and tells whether a saved state belongs to this configuration.
 void train_config_identity(const struct train_config *config, struct buf *out);
-// The `features` tree alone, as a line of YAML; nothing without one.
+// The trees `csv` and `features`, each a line of YAML; nothing without them.
 void train_config_features(const struct train_config *config, struct buf *out);
 // All of it as YAML that loads back to the same: the run folder's config.yaml.
 void train_config_yaml(const struct train_config *config, struct buf *out);

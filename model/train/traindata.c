@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/hash64.h"
 #include "base/log.h"
+#include "model/train/csvmap.h"
 #include "model/train/datafile.h"
 #include "model/train/encoding.h"
 #include "model/train/fit.h"
@@ -10,6 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// The share is drawn apart from the split, whose hash is of names.
+enum { TRAINDATA_ALL = 100, TRAINDATA_SHARE_SEED = 0x5a4e };
 
 static void traindata_tell(const char *role, const struct dataset *dataset)
 {
@@ -102,6 +106,28 @@ MUST_USE static enum status traindata_split(const struct train_config *config,
     return code;
 }
 
+// Leaves data.train_percent of the lists that teach.
+MUST_USE static enum status traindata_share(const struct train_config *config,
+                                            struct traindata *data, struct diag *reterr)
+{
+    const uint64_t percent = (uint64_t)config->data_train_percent;
+    const size_t lists = data->list_count;
+    if (percent == TRAINDATA_ALL)
+        return STATUS_OK;
+    data->list_count = 0;
+    for (size_t i = 0; i < lists; i++) {
+        const uint64_t number = data->lists[i];
+        if (hash64(&number, sizeof(number), TRAINDATA_SHARE_SEED) % TRAINDATA_ALL < percent)
+            data->lists[data->list_count++] = data->lists[i];
+    }
+    if (data->list_count == 0)
+        return diag_at_path(reterr, STATUS_CONFIG, "data.train_percent",
+                            "leaves none of %zu training lists", lists);
+    LOG_EVENT(LOG_INFO, "a share of the training lists teaches", LOG_I("percent", percent),
+              LOG_I("lists", data->list_count));
+    return STATUS_OK;
+}
+
 // `features:` of LETOR data may state what the data tell anyway: `f`, and `f_priv` if columns are
 // privileged.
 MUST_USE static enum status traindata_declared(const struct train_config *config, const char *file,
@@ -185,19 +211,36 @@ MUST_USE static enum status traindata_honest(const struct schema *schema, const 
 
 // Impressions: `features:` says what they are.
 MUST_USE static enum status traindata_log(const struct train_config *config, const char *folder,
-                                          struct traindata *data, struct diag *reterr)
+                                          const struct warm *warm, struct traindata *data,
+                                          struct diag *reterr)
 {
     struct schema *schema = &data->teacher;
     if (config->features == NULL)
         return diag_at_path(reterr, STATUS_CONFIG, "features",
                             "is missing: impressions are read by a list of features");
     TRY(schema_from_yaml(config->features, "the configuration", schema, reterr));
-    TRY(traindata_honest(schema, NULL, reterr));
+    if (warm != NULL)
+        TRY(warm_fit(warm, schema, reterr));
+    struct csvmap csv = {0};
     struct dataset_options how = {.schema = schema};
-    TRY(traindata_file(config, folder, "train", config->data_train, &how, &data->train, reterr));
-    encoding_set_vocabs(schema, data->train.schema);
-    schema_share_vocabs(schema);
-    return traindata_others(config, folder, &how, data, reterr);
+    if (datafile_format(config->data_train, (enum dataset_format)config->data_format) ==
+        DATASET_CSV) {
+        const struct csvmap_files files = {"the configuration", config->data_train,
+                                           config->data_join};
+        TRY(csvmap_init(&csv, config->csv, &files, schema, reterr));
+        how.csv = &csv;
+    }
+    enum status code = traindata_honest(schema, csv.label, reterr);
+    if (code == STATUS_OK)
+        code =
+            traindata_file(config, folder, "train", config->data_train, &how, &data->train, reterr);
+    if (code == STATUS_OK) {
+        encoding_set_vocabs(schema, data->train.schema);
+        schema_share_vocabs(schema);
+        code = traindata_others(config, folder, &how, data, reterr);
+    }
+    csvmap_fini(&csv);
+    return code;
 }
 
 // What is learnt from the lists that teach, and what follows from it.
@@ -223,17 +266,19 @@ static uint64_t traindata_hash(const struct traindata *data)
 }
 
 enum status traindata_open(const struct train_config *config, const char *folder,
-                           struct traindata *ret_data, struct diag *reterr)
+                           const struct warm *warm, struct traindata *ret_data, struct diag *reterr)
 {
     struct traindata data = {0};
     enum dataset_format format =
         datafile_format(config->data_train, (enum dataset_format)config->data_format);
     enum status code = format == DATASET_LETOR ? traindata_letor(config, folder, &data, reterr)
-                                               : traindata_log(config, folder, &data, reterr);
+                                               : traindata_log(config, folder, warm, &data, reterr);
     // The set of validation scores points at a data set: it is made where both stay.
     *ret_data = data;
     if (code == STATUS_OK)
         code = traindata_split(config, ret_data, reterr);
+    if (code == STATUS_OK)
+        code = traindata_share(config, ret_data, reterr);
     if (code == STATUS_OK)
         code = traindata_schemas(config, ret_data, reterr);
     if (code != STATUS_OK)

@@ -5,6 +5,7 @@
 #include "model/train/dataset.h"
 #include "model/train/scoreset.h"
 #include "model/train/train_config.h"
+#include "model/train/warm.h"
 
 struct traindata {
     struct dataset train, valid,
@@ -18,6 +19,8 @@ struct traindata {
 };
 
 // Opens (and caches under `folder`, the run's) and checks. On failure everything is released.
+// `warm`: what was fitted in the run that this one begins with, or NULL.
 MUST_USE enum status traindata_open(const struct train_config *config, const char *folder,
-                                    struct traindata *ret_data, struct diag *reterr);
+                                    const struct warm *warm, struct traindata *ret_data,
+                                    struct diag *reterr);
 void traindata_close(struct traindata *data);

@@ -76,6 +76,25 @@ class Verbs(Experiment):
                      "--auction", "--json")
         self.assertEqual(json.loads(out)[str(folder / "student.safetensors")], record["test"])
 
+    def test_a_record_takes_what_lies_beside_the_test_file(self):
+        """FILE.appeal clicks and FILE.bid is bid in a record as in `ctr evaluate`; errors stay against FILE.truth."""
+        data = synth(self.path / "data")
+        lines = len((data / "test.txt").read_text().splitlines())
+        options = [word for part in ("train", "valid", "test") for word in ("--set", f"data.{part}={data}/{part}.txt")]
+        options += ["--set", "experiment.synth.train_lists=0", "--run", 0]
+        told = []
+        for name in ("bare", "beside"):
+            self.experiment(name, *options)
+            path, = self.path.glob(f"{name}/runs/*/run.json")
+            told.append(json.loads(path.read_text())["test"])
+            student = path.parent / "student.safetensors"
+            out, _ = run("evaluate", student, "--data", data / "test.txt", "--auction", "--json")
+            self.assertEqual(json.loads(out)[str(student)], told[-1])
+            (data / "test.txt.appeal").write_text("".join(f"{0.1 + i % 7 / 10}\n" for i in range(lines)))
+            (data / "test.txt.bid").write_text("".join(f"{1 + i % 3}\n" for i in range(lines)))
+        self.assertEqual(told[0]["true_kl"], told[1]["true_kl"])
+        self.assertNotEqual(told[0]["welfare"], told[1]["welfare"])
+
     def test_a_run_is_what_train_makes(self):
         """The chosen setting trained by `ctr train`, with the teacher of that seed: the same bytes."""
         self.experiment("all")

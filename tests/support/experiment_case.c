@@ -47,8 +47,7 @@ size_t experiment_case_find(const struct experiment_case *c, const char *id)
     return 0;
 }
 
-void experiment_case_finish(struct experiment_case *c, const char *id, double ndcg10,
-                            double logloss)
+static void case_write(struct experiment_case *c, const char *id, const char *measures)
 {
     const struct experiment_entry *entry = &c->plan.entries[experiment_case_find(c, id)];
     char text[512];
@@ -56,15 +55,30 @@ void experiment_case_finish(struct experiment_case *c, const char *id, double nd
     char *path = experiment_plan_path(&c->experiment, entry, "run.json");
     assert_true(folder != NULL && path != NULL);
     int length =
-        isnan(logloss)
+        measures == NULL
             ? snprintf(text, sizeof(text), "{\"format\": \"ctr-run-1\", \"status\": \"diverged\"}")
             : snprintf(text, sizeof(text),
-                       "{\"format\": \"ctr-run-1\", \"status\": \"ok\", \"valid\": "
-                       "{\"ndcg10\": %.17g, \"logloss\": %.17g}}",
-                       ndcg10, logloss);
+                       "{\"format\": \"ctr-run-1\", \"status\": \"ok\", \"valid\": {%s}}", measures);
     assert_int_equal(file_make_folder(folder, NULL), STATUS_OK);
     assert_int_equal(file_write_atomic(path, text, (size_t)length, NULL), STATUS_OK);
     free(folder);
     free(path);
     experiment_plan_look(&c->experiment, &c->plan);
+}
+
+void experiment_case_finish(struct experiment_case *c, const char *id, double ndcg10,
+                            double logloss)
+{
+    char measures[128];
+    snprintf(measures, sizeof(measures), "\"ndcg10\": %.17g, \"logloss\": %.17g", ndcg10, logloss);
+    case_write(c, id, isnan(logloss) ? NULL : measures);
+}
+
+void experiment_case_finish_by(struct experiment_case *c, const char *id, const char *key,
+                               double rank, double logloss)
+{
+    char measures[128];
+    snprintf(measures, sizeof(measures), "\"ndcg10\": 1, \"%s\": %.17g, \"logloss\": %.17g", key, rank,
+             logloss);
+    case_write(c, id, measures);
 }

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -109,6 +110,81 @@ static void base_is_chosen_near_its_lowest_logloss(void **state)
     experiment_case_close(&c);
 }
 
+// The best order is that of the measure which train.rank_by names, and the rule says so.
+static void by_another_measure_of_ranking(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *more, *key, *title;
+    } measures[] = {{"train: {rank_by: gauc}\n", "gauc", "GAUC"},
+                    {"train: {rank_by: auc}\n", "auc", "AUC"}};
+    for (size_t i = 0; i < sizeof(measures) / sizeof(*measures); i++) {
+        struct experiment_case c;
+        char lines[128];
+        snprintf(lines, sizeof(lines), "  methods: [clid]\n  seeds: [1]\n  ratios: [1, 10]\n%s",
+                 measures[i].more);
+        experiment_case_open(&c, lines);
+        experiment_case_finish_by(&c, "base-lr0.001-s1", measures[i].key, .60, .40);
+        experiment_case_finish_by(&c, "teacher-lr0.001-s1", measures[i].key, .59, .39);
+        experiment_case_finish_by(&c, "clid-r1-lr0.001-s1", measures[i].key, .61, .40);
+        experiment_case_finish_by(&c, "clid-r10-lr0.001-s1", measures[i].key, .62, .40);
+        struct experiment_choice choice = choose(&c, "clid");
+        assert_string_equal(c.plan.entries[choice.entry].id, "clid-r10-lr0.001-s1");
+        assert_non_null(strstr(choice.rule, measures[i].title));
+        assert_null(strstr(choice.rule, "NDCG"));
+        bool stops;
+        assert_int_equal(experiment_choice_stops(&c.experiment, &c.plan, method_find("clid"),
+                                                 &stops, NULL),
+                         STATUS_OK);
+        assert_true(stops); // by NDCG@10 they are equal, by this measure the teacher is worse
+        struct experiment_teacher check;
+        assert_int_equal(experiment_choice_check(&c.experiment, &c.plan, method_find("teacher"),
+                                                 &check, NULL),
+                         STATUS_OK);
+        near_is(check.rank_gain, -.01, 1e-12);
+        experiment_case_close(&c);
+    }
+}
+
+// A search on a share: compared with Base's spread on that share, .402 +- .025412, not with Base on
+// all lists; the teacher of a search run is that of the share.
+static void a_search_on_a_share(void **state)
+{
+    (void)state;
+    struct experiment_case c;
+    experiment_case_open(&c, "  methods: [clid]\n  seeds: [1, 2]\n  ratios: [1, 10]\n"
+                             "  search_percent: 10\n");
+    experiment_case_finish(&c, "base-lr0.001-p10-s1", .50, .400);
+    experiment_case_finish(&c, "base-chosen-p10-s2", .50, .404);
+    experiment_case_finish(&c, "base-chosen-s1", .60, .300);
+    experiment_case_finish(&c, "base-chosen-s2", .60, .300);
+    experiment_case_finish(&c, "clid-r1-lr0.001-p10-s1", .53, .4274);
+    experiment_case_finish(&c, "clid-r10-lr0.001-p10-s1", .60, .4275);
+    struct experiment_choice choice = choose(&c, "clid");
+    near_is(choice.bound, .402 + .002 * tan(.95 * acos(-1) / 2), 1e-12);
+    assert_string_equal(c.plan.entries[choice.entry].id, "clid-r1-lr0.001-p10-s1");
+    static const struct {
+        int64_t seed;
+        const char *run, *taught, *teacher;
+    } cases[] = {{1, "clid-chosen-s1", "clid-chosen-s1", "teacher-chosen-s1"},
+                 {2, "clid-chosen-s2", "clid-chosen-s2", "teacher-chosen-s2"},
+                 {1, "clid-chosen-s1", "clid-r10-lr0.001-p10-s1", "teacher-lr0.001-p10-s1"}};
+    experiment_case_finish(&c, "teacher-lr0.001-p10-s1", .60, .3);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        ptrdiff_t entry;
+        assert_int_equal(experiment_choice_run(&c.experiment, &c.plan, method_find("clid"),
+                                               cases[i].seed, &entry, NULL),
+                         STATUS_OK);
+        assert_string_equal(c.plan.entries[entry].id, cases[i].run);
+        const size_t taught = experiment_case_find(&c, cases[i].taught);
+        assert_int_equal(experiment_choice_teacher(&c.experiment, &c.plan, &c.plan.entries[taught],
+                                                   &entry, NULL),
+                         STATUS_OK);
+        assert_string_equal(c.plan.entries[entry].id, cases[i].teacher);
+    }
+    experiment_case_close(&c);
+}
+
 static bool stops(struct experiment_case *c, const char *method)
 {
     bool stops;
@@ -167,6 +243,8 @@ int main(void)
         cmocka_unit_test(the_first_among_equals),
         cmocka_unit_test(nothing_to_choose_from),
         cmocka_unit_test(base_is_chosen_near_its_lowest_logloss),
+        cmocka_unit_test(by_another_measure_of_ranking),
+        cmocka_unit_test(a_search_on_a_share),
         cmocka_unit_test(a_teacher_that_is_not_better_stops),
         cmocka_unit_test(what_diverged_stops_nothing),
     };

@@ -101,6 +101,38 @@ static void who_waits_for_whom(void **state)
     experiment_case_close(&c);
 }
 
+// Below 100 percent every seed has a run of its own on all lists, and Base one a seed on the share.
+static void a_search_on_a_share(void **state)
+{
+    (void)state;
+    struct experiment_case c;
+    experiment_case_open(&c, "  methods: [clid, pal]\n  seeds: [7, 1, 3]\n  ratios: [0.1, 1]\n"
+                             "  search_percent: 10\n");
+    assert_int_equal(count_of(&c, "base"), 1 + 2 + 3);
+    assert_int_equal(count_of(&c, "teacher"), 1 + 3);
+    assert_int_equal(count_of(&c, "pal"), 1 + 3);
+    assert_int_equal(count_of(&c, "clid"), 2 + 3);
+    static const struct {
+        const char *id;
+        int64_t percent;
+        int level;
+    } cases[] = {{"base-lr0.001-p10-s7", 10, 0},      {"base-chosen-p10-s3", 10, 1},
+                 {"base-chosen-s7", 100, 1},          {"teacher-chosen-s7", 100, 1},
+                 {"clid-r0.1-lr0.001-p10-s7", 10, 2}, {"clid-chosen-s7", 100, 3},
+                 {"pal-lr0.001-p10-s7", 10, 0},       {"pal-chosen-s1", 100, 3}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const size_t entry = experiment_case_find(&c, cases[i].id);
+        struct train_config config = {.data_train_percent = 100};
+        assert_int_equal(c.plan.entries[entry].percent, cases[i].percent);
+        assert_int_equal(c.plan.entries[entry].level, cases[i].level);
+        experiment_plan_share(&c.plan.entries[entry], &config);
+        assert_int_equal(config.data_train_percent, cases[i].percent);
+    }
+    const size_t chosen = experiment_case_find(&c, "pal-chosen-s7");
+    assert_true(experiment_plan_waits(&c.plan, chosen, experiment_case_find(&c, "base-chosen-p10-s1")));
+    experiment_case_close(&c);
+}
+
 static void what_blocks(void **state)
 {
     (void)state;
@@ -123,6 +155,7 @@ int main(void)
         cmocka_unit_test(names_tell_the_setting_and_are_unique),
         cmocka_unit_test(long_names_are_not_cut),
         cmocka_unit_test(who_waits_for_whom),
+        cmocka_unit_test(a_search_on_a_share),
         cmocka_unit_test(what_blocks),
     };
     return cmocka_run_group_tests_name("experiment_plan", tests, NULL, NULL);

@@ -143,7 +143,7 @@ static void which_runs(void **state)
         enum results_at at;
         double ratio; // NaN: none
     } cases[] = {
-        {RESULTS_CHOSEN, 1000},     {RESULTS_BEST_NDCG, .1}, // a tie: the earlier
+        {RESULTS_CHOSEN, 1000},     {RESULTS_BEST_RANK, .1}, // a tie: the earlier
         {RESULTS_BEST_LOGLOSS, .1}, {RESULTS_R_1E_3, .001},
         {RESULTS_R_1E2, 100},       {RESULTS_R_1E4, 1000}, // 50000 has another learning rate
     };

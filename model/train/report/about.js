@@ -35,6 +35,7 @@ function aboutData(page) {
     ["Network", Array.isArray(page.network) ? page.network.map(String).join(" – ") : NUMBER_ABSENT],
     ["Seeds of the final runs", (page.seeds ?? []).map(numberPlain).join(", ") || NUMBER_ABSENT],
     ["Seed of the search", numberPlain(page.search_seed)],
+    ["Share of the training lists that the search learned from", `${numberPlain(page.search_percent ?? 100)} %`],
     ["Columns that are served", numberPlain(page.data?.columns)],
     ["True click probability", page.data?.truth ? "known (made data)" : "not known"],
     ["Hash of the training data", page.data?.hash ?? NUMBER_ABSENT],
@@ -59,7 +60,7 @@ function aboutTeacher(check) {
     return null;
   }
   const part = (field, name) => (numberIs(field?.mean) ? `${name} ${numberSigned(field.mean)} (${numberInterval(field)})` : null);
-  const numbers = [part(check.ndcg10, "NDCG@10"), part(check.logloss, "LogLoss")].filter(Boolean).join(", ");
+  const numbers = [part(check[verdictRank.key], verdictRank.title), part(check.logloss, "LogLoss")].filter(Boolean).join(", ");
   return dom("p", { class: check.better === false ? "caution" : "" },
     dom("strong", {}, check.better === false ? "The teacher is not better than Base. " : "The teacher is better than Base, as it must be. "),
     numbers ? `Teacher minus Base on the validation set: ${numbers}.` : String(check.words ?? ""));
@@ -67,6 +68,7 @@ function aboutTeacher(check) {
 
 const ABOUT_WORDS = [
   ["NDCG@10", "How good the order of a page's first ten places is: 1 if the best documents stand on top. It does not care about probabilities."],
+  ["GAUC", "How often, of a clicked and an unclicked document of the same user, the clicked one has the higher score; users count by what they were shown."],
   ["LogLoss", "How well the probabilities told what happened, click by click. Lower is better. Small differences matter: it is dominated by chance that no method can predict."],
   ["Calibration", "Among documents promised 10 %, a tenth should be clicked. Bids are multiplied by the probability, so a wrong one puts the wrong ad on top and charges the wrong price."],
   ["PCOC", "Clicks promised over clicks that happened: the level. 1 is necessary, not sufficient: errors in both directions cancel."],

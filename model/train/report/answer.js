@@ -31,16 +31,16 @@ function answerHeadline({ choice, nothing, students, refused, base, sure }) {
 function answerSummary(verdict) {
   const { choice, first, base, equals, refused, nothing, sure } = verdict;
   const sentences = [];
-  const gap = base ? verdictGap(first === base ? choice : first, base, "ndcg10") : null;
+  const gap = base ? verdictGap(first === base ? choice : first, base, verdictRank.key) : null;
   if (!base) {
     sentences.push("It ranks best. Base was not measured here, so nothing is known of what distillation adds.");
   } else if (nothing && first !== base) {
-    sentences.push(`${methodsTitle(first)} has the highest NDCG@10, but its lead of ${numberSigned(gap?.mean)} over Base ` +
+    sentences.push(`${methodsTitle(first)} has the highest ${verdictRank.title}, but its lead of ${numberSigned(gap?.mean)} over Base ` +
       (sure ? `may be chance (95 % interval ${numberInterval(gap)}).` : "comes from one seed and may be chance."));
   } else if (!nothing) {
-    const own = verdictGap(choice, base, "ndcg10");
+    const own = verdictGap(choice, base, verdictRank.key);
     const loss = pairedPercent(verdictGap(choice, base, "logloss"), base.test.logloss);
-    sentences.push(`It ranks better than Base: NDCG@10 ${numberSigned(own?.mean)}` +
+    sentences.push(`It ranks better than Base: ${verdictRank.title} ${numberSigned(own?.mean)}` +
       (numberIs(own?.low) ? ` (95 % interval ${numberInterval(own)}, ${own.n} paired seeds)` : "") +
       `, at a LogLoss of ${numberSigned(loss?.mean, 2)} %` + (numberIs(loss?.low) ? ` (${numberInterval(loss, 2)} %)` : "") +
       (loss?.mean > 0 ? `; up to +${VERDICT_LOGLOSS_PERCENT} % is accepted here.` : "."));
@@ -58,8 +58,8 @@ function answerSummary(verdict) {
 
 function answerRefusal(method, base) {
   const percent = pairedPercent(verdictGap(method, base, "logloss"), base.test.logloss);
-  const gain = verdictGap(method, base, "ndcg10");
-  return `${methodsTitle(method)} (NDCG@10 ${numberSigned(gain?.mean)}, LogLoss ${numberSigned(percent?.mean, 2)} %)`;
+  const gain = verdictGap(method, base, verdictRank.key);
+  return `${methodsTitle(method)} (${verdictRank.title} ${numberSigned(gain?.mean)}, LogLoss ${numberSigned(percent?.mean, 2)} %)`;
 }
 
 function answerTile(name, value, words, mood = "") {
@@ -78,11 +78,11 @@ function answerTiles({ choice, base }, methods) {
   const teacher = methods.find((method) => method.method === "teacher");
   const { test } = choice;
   const against = base && choice !== base;
-  const ndcg = against ? verdictGap(choice, base, "ndcg10") : null;
+  const ndcg = against ? verdictGap(choice, base, verdictRank.key) : null;
   const loss = against ? pairedPercent(verdictGap(choice, base, "logloss"), base.test.logloss) : null;
-  const share = against ? verdictShare(choice, base, teacher, "ndcg10") : null;
+  const share = against ? verdictShare(choice, base, teacher, verdictRank.key) : null;
   return [
-    answerTile("Ranking, NDCG@10", numberMean(test.ndcg10), ndcg ? `${numberSigned(ndcg.mean)} over Base` +
+    answerTile(`Ranking, ${verdictRank.title}`, numberMean(test[verdictRank.key]), ndcg ? `${numberSigned(ndcg.mean)} over Base` +
       (share === null ? "" : `: ${numberText(share, 0)} % of the teacher's lead`) : "higher is better", answerMood(ndcg, "higher")),
     answerTile("Probability, LogLoss", numberMean(test.logloss), loss
       ? `${numberSigned(loss.mean, 2)} % against Base` + (numberIs(loss.low) ? ` (${numberInterval(loss, 2)} %)` : "") : "lower is better", answerMood(loss, "lower")),

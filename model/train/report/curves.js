@@ -6,6 +6,13 @@ const CURVES_MEASURES = [
   ["train_loss", "training loss", 4],
 ];
 
+// Beside NDCG@10 the measure of ranking that the experiment goes by, where it is another.
+function curvesMeasures() {
+  const others = CURVES_MEASURES.some(([key]) => key === verdictRank.key) ? []
+    : [[verdictRank.key, `validation ${verdictRank.title}`, 4]];
+  return [...others, ...CURVES_MEASURES];
+}
+
 function curvesPoints(method) {
   return (Array.isArray(method.curves) ? method.curves : []).filter((curve) => Array.isArray(curve?.points) && curve.points.length > 0);
 }
@@ -17,22 +24,23 @@ function curvesFigure(methods) {
   if (drawn.length === 0) {
     return figureAbsent({ id, title, words: "No run has left a learning curve." });
   }
-  const state = { measure: CURVES_MEASURES[0] };
+  const measures = curvesMeasures();
+  const state = { measure: measures[0] };
   const base = drawn.find((method) => method.method === "base");
   return figure({
     id, title,
     lead: "One line a seed, the dot is the epoch whose weights were kept. Grey: the mean of Base. " +
       "A curve that still rises at its end was stopped too early; one that falls after the dot over-fits.",
-    controls: [["Measure", CURVES_MEASURES.map(([key, text]) => [key, text]),
-      (key) => { state.measure = CURVES_MEASURES.find((measure) => measure[0] === key); }]],
+    controls: [["Measure", measures.map(([key, text]) => [key, text]),
+      (key) => { state.measure = measures.find((measure) => measure[0] === key); }]],
     draw: (box) => curvesDraw(box, drawn, base, state.measure),
     note: "The training loss has its own axis for each method: losses of different methods are not comparable.",
     table: () => ({
-      head: ["Method", "seed", "epochs", "kept", ...CURVES_MEASURES.slice(0, 2).map(([, text]) => `${text}, kept epoch`)],
+      head: ["Method", "seed", "epochs", "kept", ...measures.slice(0, -1).map(([, text]) => `${text}, kept epoch`)],
       rows: drawn.flatMap((method) => curvesPoints(method).map((curve) => {
         const kept = curve.points.find((point) => point.epoch === curve.kept);
         return { cells: [methodsTitle(method), numberPlain(curve.seed), String(curve.points.length), numberPlain(curve.kept),
-          numberText(kept?.ndcg10), numberText(kept?.logloss)] };
+          ...measures.slice(0, -1).map(([key]) => numberText(kept?.[key]))] };
       })),
     }),
   });

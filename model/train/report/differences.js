@@ -11,7 +11,8 @@ function differencesFigure(page, methods) {
       key: measure.key, title: measure.title ?? measure.key, hint: differencesHint(measure), digits: measure.digits ?? 4, reference: 0,
       signed: true, axis: "method − CLID", get: (row) => row.vs_clid[measure.key] ?? null,
     }));
-  const [panels, others] = [true, false].map((drawn) => known.filter(({ key }) => DIFFERENCES_MEASURES.includes(key) === drawn));
+  const [panels, others] = [true, false].map((drawn) => known.filter(({ key }) =>
+    (DIFFERENCES_MEASURES.includes(key) || key === verdictRank.key) === drawn));
   const single = panels.every((panel) => rows.every((row) => !numberIs(panel.get(row)?.low)));
   const lists = differencesLists(rows);
   if (lists) {

@@ -1,6 +1,7 @@
 // The page of an experiment: the answer first, then the evidence.
 
 function experimentPage(page) {
+  verdictRankBy(page.rank);
   const methods = methodsSorted(page.methods);
   const served = methods.filter((method) => method.method !== "selfteacher");
   const seeds = Math.max(1, (page.seeds ?? []).length);
@@ -9,7 +10,7 @@ function experimentPage(page) {
     subtitle: experimentSubtitle(page, methods),
     sections: [
       ["answer", "Answer", [answerSection(page, served)]],
-      ["evidence", "Ranking and probability", [tradeoffFigure(served), ...measuresSection(page, methods), differencesFigure(page, served)]],
+      ["evidence", "Ranking and probability", [tradeoffFigure(served), ...measuresSection(page, methods), ...productionSection(page), differencesFigure(page, served)]],
       ["ratios", "Weight ratio", [ratioFigure(page, methods)]],
       ["calibration", "Calibration", [experimentReliability(served, seeds), differencesTruth(methods)]],
       ["cost", "Money", [differencesMoney(served)]],

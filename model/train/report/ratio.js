@@ -8,6 +8,12 @@ const RATIO_MEASURES = [
   { key: "regret_percent", title: "Auction regret, %", hint: "welfare lost; lower is better", digits: 3 },
 ];
 
+// The ranking that the experiment goes by stands first.
+function ratioMeasures() {
+  const own = { key: verdictRank.key, title: verdictRank.title, hint: "higher is better", digits: 4 };
+  return RATIO_MEASURES.some((measure) => measure.key === own.key) ? RATIO_MEASURES : [own, ...RATIO_MEASURES.slice(1)];
+}
+
 // [{ method, tau, chosen, runs }]: a line for each temperature of a method, runs by ascending ratio.
 function ratioLines(page, methods) {
   const sweep = (Array.isArray(page.sweep) ? page.sweep : []).filter((run) => numberIs(run?.ratio) && run.ratio > 0);
@@ -22,6 +28,13 @@ function ratioLines(page, methods) {
   return lines.filter((line) => d3.groups(line.runs, (run) => run.ratio).length > 1);
 }
 
+// Base of a search that saw a share of the lists: its chosen search run, a value without an interval.
+function ratioBase(page) {
+  const run = (page.sweep ?? []).find((one) => one.method === "base" && one.chosen);
+  const fields = (part) => Object.fromEntries(Object.entries(run?.[part] ?? {}).map(([key, value]) => [key, { values: [value] }]));
+  return { valid: fields("valid"), test: fields("test") };
+}
+
 function ratioFigure(page, methods) {
   const id = "ratio";
   const title = "How much weight for the teacher?";
@@ -30,6 +43,7 @@ function ratioFigure(page, methods) {
     return figureAbsent({ id, title, words: "Only one weight ratio was tried for each method, so there is nothing to draw against it." });
   }
   const state = { part: "test" };
+  const share = page.search_percent < 100;
   const base = methods.find((method) => method.method === "base");
   const shown = methods.filter((method) => lines.some((line) => line.method === method));
   const taus = lines.some((line) => !line.chosen);
@@ -40,8 +54,9 @@ function ratioFigure(page, methods) {
     legend: shown,
     controls: [["Measured on", [["test", "test set"], ["valid", "validation set (what the choice saw)"]],
       (part) => { state.part = part; }]],
-    draw: (box) => ratioDraw(box, { lines, base, part: state.part, seed: (page.seeds ?? []).indexOf(page.search_seed) }),
-    note: "Grey band: Base over all seeds, mean and 95 % interval; dotted: Base with the search seed, the fair neighbour of these runs. " +
+    draw: (box) => ratioDraw(box, { lines, base: share ? ratioBase(page) : base, part: state.part, seed: share ? 0 : (page.seeds ?? []).indexOf(page.search_seed) }),
+    note: (share ? `These runs learned from ${page.search_percent} % of the training lists; dotted: Base on the same share. ` :
+      "Grey band: Base over all seeds, mean and 95 % interval; dotted: Base with the search seed, the fair neighbour of these runs. ") +
       (taus ? "Thin lines: the same method at temperatures that were not chosen. " : "") +
       "Arrows at an edge: the value lies beyond the axis. A diverged run is a gap.",
     table: () => ratioTable(lines, state.part),
@@ -49,7 +64,7 @@ function ratioFigure(page, methods) {
 }
 
 function ratioPanels(lines, part) {
-  return RATIO_MEASURES.filter((measure) =>
+  return ratioMeasures().filter((measure) =>
     lines.some((line) => line.runs.some((run) => numberIs(run[part]?.[measure.key]))));
 }
 

@@ -4,7 +4,7 @@ function tradeoffPoints(methods, base) {
   return methods.filter((method) => method.method !== "base" && method.role !== "teacher").map((method) => ({
     method,
     x: pairedPercent(pairedDifference(method, base, "test", "logloss"), base.test?.logloss),
-    y: pairedDifference(method, base, "test", "ndcg10"),
+    y: pairedDifference(method, base, "test", verdictRank.key),
   })).filter(({ x, y }) => x && y && numberIs(x.mean) && numberIs(y.mean));
 }
 
@@ -24,7 +24,7 @@ function tradeoffFigure(methods) {
     draw: (box) => tradeoffDraw(box, points),
     note: tradeoffNote(methods, base),
     table: () => ({
-      head: ["Method", "LogLoss against Base, %", "NDCG@10 against Base"],
+      head: ["Method", "LogLoss against Base, %", `${verdictRank.title} against Base`],
       rows: points.map(({ method, x, y }) => ({
         cells: [methodsTitle(method), `${numberSigned(x.mean, 2)} (${numberInterval(x, 2)})`,
           `${numberSigned(y.mean)} (${numberInterval(y)})`],
@@ -36,7 +36,7 @@ function tradeoffFigure(methods) {
 // The teacher is far off, and no candidate: its place is told, not drawn.
 function tradeoffNote(methods, base) {
   const teacher = methods.find((method) => method.method === "teacher");
-  const ndcg = pairedDifference(teacher, base, "test", "ndcg10");
+  const ndcg = pairedDifference(teacher, base, "test", verdictRank.key);
   const loss = pairedPercent(pairedDifference(teacher, base, "test", "logloss"), base.test?.logloss);
   return "An arrow marks a method beyond the axis, with its value." + (ndcg && loss
     ? ` Not drawn, because it cannot be served: the teacher, at ${numberSigned(ndcg.mean)} and ${numberSigned(loss.mean, 2)} %.` : "");
@@ -47,13 +47,13 @@ function tradeoffDraw(box, points) {
   const height = Math.max(330, Math.min(480, width * 0.55));
   const narrow = width < 560;
   const margin = { left: 62, right: 22, top: 30, bottom: 44 };
-  const svg = plotSvg(box, { width, height, label: "NDCG@10 by LogLoss, both relative to Base" });
+  const svg = plotSvg(box, { width, height, label: `${verdictRank.title} by LogLoss, both relative to Base` });
   const domain = (key, fence) => plotDomainOf(points.map((point) => point[key]), { keep: [0], fence });
   const x = d3.scaleLinear().domain(domain("x", 1.5)).range([margin.left, width - margin.right]);
   const y = d3.scaleLinear().domain(domain("y", 3)).range([height - margin.bottom, margin.top]);
   plotAxisX(svg, x, { y: height - margin.bottom, height: height - margin.bottom - margin.top,
     ticks: width < 560 ? 4 : 8, title: "LogLoss against Base, %  (worse →)" });
-  plotAxisY(svg, y, { x: margin.left, width: width - margin.left - margin.right, title: "NDCG@10 against Base  (better ↑)", inset: 10 });
+  plotAxisY(svg, y, { x: margin.left, width: width - margin.left - margin.right, title: `${verdictRank.title} against Base  (better ↑)`, inset: 10 });
   tradeoffCross(svg, x, y);
   const order = d3.sort(points, ({ method }) => Number(Boolean(methodsStyle(method.method).strong)));
   const placed = order.map((point) => tradeoffPoint(svg, point, x, y));
@@ -91,7 +91,7 @@ function tradeoffPoint(svg, { method, x: fx, y: fy }, x, y) {
   } else {
     methodsMark(svg, method.method, px.at, py.at, 64);
   }
-  plotTip(svg, px.at, py.at, [methodsTitle(method), `NDCG@10 ${numberSigned(fy.mean)} (${numberInterval(fy)})`,
+  plotTip(svg, px.at, py.at, [methodsTitle(method), `${verdictRank.title} ${numberSigned(fy.mean)} (${numberInterval(fy)})`,
     `LogLoss ${numberSigned(fx.mean, 2)} % (${numberInterval(fx, 2)})`]);
   const value = px.off === 0 ? "" : ` ${numberSigned(fx.mean, 1)} %`;
   return { words: methodsTitle(method) + value, strong: Boolean(methodsStyle(method.method).strong),
