@@ -77,8 +77,8 @@ static enum status bench_sink(void *context, const struct pack *pack, struct dia
 {
     (void)reterr;
     uint64_t *sum = context;
-    *sum = bench_add(*sum, (const void *)pack->cells.data,
-                     pack->cells.size / sizeof(union row_cell));
+    *sum =
+        bench_add(*sum, (const void *)pack->cells.data, pack->cells.size / sizeof(union row_cell));
     return STATUS_OK;
 }
 
@@ -213,9 +213,9 @@ int main(void)
     struct diag diag = {0};
     if (mkdtemp(folder) == NULL)
         return 1;
-    bench_check(yamldoc_parse((struct span){features, sizeof(features) - 1}, "features", &doc,
-                              &diag),
-                &diag);
+    bench_check(
+        yamldoc_parse((struct span){features, sizeof(features) - 1}, "features", &doc, &diag),
+        &diag);
     bench_check(schema_from_yaml(yamldoc_root(doc), "features", &schema, &diag), &diag);
     bench_all(folder, &schema);
     schema_fini(&schema);

@@ -1,6 +1,6 @@
 // Lines of CSV: csvtext against a second reading written from RFC 4180 alone; both give the same
-// fields, or both refuse. Then the whole input as a table through the pipeline, by one thread and by
-// two: the same data set, or the same fault.
+// fields, or both refuse. Then the whole input as a table through the pipeline, by one thread and
+// by two: the same data set, or the same fault.
 #include "base/buf.h"
 #include "model/train/csvmap.h"
 #include "model/train/csvtext.h"
