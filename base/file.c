@@ -12,12 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-MUST_USE static enum status file_fill(int fd, const char *name, unsigned char *data, size_t size,
-                                      struct diag *reterr)
+enum status file_read_part(int fd, const char *name, size_t offset, void *ret_data, size_t size,
+                           struct diag *reterr)
 {
-    size_t got = 0;
-    while (got < size) {
-        ssize_t n = read(fd, data + got, size - got);
+    unsigned char *data = ret_data;
+    for (size_t got = 0; got < size;) {
+        ssize_t n = pread(fd, data + got, size - got, (off_t)(offset + got));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -29,15 +29,23 @@ MUST_USE static enum status file_fill(int fd, const char *name, unsigned char *d
     return STATUS_OK;
 }
 
-enum status file_read_fd(int fd, const char *name, size_t limit_bytes, size_t padding,
-                         struct file_bytes *ret_bytes, struct diag *reterr)
+MUST_USE static enum status file_size(int fd, const char *name, size_t *ret_size,
+                                      struct diag *reterr)
 {
     struct stat info;
     if (fstat(fd, &info) != 0)
         return diag_errno(reterr, name, "cannot stat");
     if (!S_ISREG(info.st_mode))
         return diag_at_line(reterr, STATUS_IO, name, 0, 0, "is not a regular file");
-    size_t size = (size_t)info.st_size, mapped;
+    *ret_size = (size_t)info.st_size;
+    return STATUS_OK;
+}
+
+enum status file_read_fd(int fd, const char *name, size_t limit_bytes, size_t padding,
+                         struct file_bytes *ret_bytes, struct diag *reterr)
+{
+    size_t size, mapped;
+    TRY(file_size(fd, name, &size, reterr));
     if (size > limit_bytes)
         return diag_at_line(reterr, STATUS_TOO_LARGE, name, 0, 0, "has %zu bytes, the limit is %zu",
                             size, limit_bytes);
@@ -48,7 +56,7 @@ enum status file_read_fd(int fd, const char *name, size_t limit_bytes, size_t pa
     void *data = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (data == MAP_FAILED)
         return diag_errno(reterr, name, "cannot get memory");
-    enum status code = file_fill(fd, name, data, size, reterr);
+    enum status code = file_read_part(fd, name, 0, data, size, reterr);
     if (code != STATUS_OK) {
         munmap(data, mapped);
         return code;
@@ -57,12 +65,27 @@ enum status file_read_fd(int fd, const char *name, size_t limit_bytes, size_t pa
     return STATUS_OK;
 }
 
+// O_NONBLOCK: opening a FIFO must not wait for a writer.
+enum { FILE_OPEN_FLAGS = O_RDONLY | O_CLOEXEC | O_NONBLOCK };
+
+enum status file_open(const char *path, int *ret_fd, size_t *ret_size, struct diag *reterr)
+{
+    int fd = open(path, FILE_OPEN_FLAGS);
+    if (fd < 0)
+        return diag_errno(reterr, path, "cannot open");
+    enum status code = file_size(fd, path, ret_size, reterr);
+    if (code == STATUS_OK)
+        *ret_fd = fd;
+    else
+        close(fd);
+    return code;
+}
+
 MUST_USE static enum status file_open_and_read(int folder_fd, const char *name, int flags,
                                                size_t limit_bytes, size_t padding,
                                                struct file_bytes *ret_bytes, struct diag *reterr)
 {
-    // O_NONBLOCK: opening a FIFO must not wait for a writer.
-    int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
+    int fd = openat(folder_fd, name, FILE_OPEN_FLAGS | flags);
     if (fd < 0)
         return diag_errno(reterr, name, "cannot open");
     enum status code = file_read_fd(fd, name, limit_bytes, padding, ret_bytes, reterr);

@@ -26,6 +26,13 @@ MUST_USE enum status file_read_fd(int fd, const char *name, size_t limit_bytes, 
                                   struct file_bytes *ret_bytes, struct diag *reterr);
 void file_free(struct file_bytes *bytes);
 
+// A regular file to be read in parts; the caller closes *ret_fd. STATUS_NOT_FOUND, STATUS_IO.
+MUST_USE enum status file_open(const char *path, int *ret_fd, size_t *ret_size,
+                               struct diag *reterr);
+// size bytes from `offset` on, all of them; `name` is for messages. STATUS_IO.
+MUST_USE enum status file_read_part(int fd, const char *name, size_t offset, void *ret_data,
+                                    size_t size, struct diag *reterr);
+
 // Writes beside, fsync, rename: `path` holds the old content or the new, never a part.
 MUST_USE enum status file_write_atomic(const char *path, const void *data, size_t size,
                                        struct diag *reterr);
@@ -51,6 +58,8 @@ MUST_USE enum status file_sweep(const char *folder, struct diag *reterr);
 MUST_USE enum status file_make_folder(const char *path, struct diag *reterr); // and its parents
 bool file_exists(const char *path);
 MUST_USE enum status file_remove(const char *path, struct diag *reterr); // absent is no error
+// Within a file system: `to` is replaced at once, and is on the disk when this returns.
+MUST_USE enum status file_move(const char *from, const char *to, struct diag *reterr);
 // "folder/name"; an absolute name stays itself. The caller frees. NULL: no memory.
 char *file_join(const char *folder, const char *name);
 char *file_folder_of(const char *path); // "." where there is no '/'; the caller frees

@@ -130,6 +130,13 @@ enum status file_writer_commit(struct file_writer *writer, struct diag *reterr)
     return code;
 }
 
+enum status file_move(const char *from, const char *to, struct diag *reterr)
+{
+    if (rename(from, to) != 0)
+        return diag_errno(reterr, from, "cannot move");
+    return file_write_sync_folder(to, reterr);
+}
+
 void file_writer_abort(struct file_writer *writer)
 {
     if (writer->fd >= 0)

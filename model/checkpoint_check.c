@@ -120,6 +120,66 @@ static MUST_USE enum status check_golden(const struct checkpoint *checkpoint, st
     return check_finite("golden.logit", checkpoint->golden_logit, rows, reterr);
 }
 
+struct din_part {
+    const char *name;
+    const float *values; // NULL: not there
+    size_t count;
+    bool in_front; // of the layers
+    bool at_least_0;
+};
+
+static MUST_USE enum status check_din_parts(const char *feature, size_t layer,
+                                            const struct din_part *parts, size_t count,
+                                            struct diag *reterr)
+{
+    for (size_t i = 0; i < count; i++) {
+        char name[TENSOR_NAME];
+        const bool bare = layer == 0 && strcmp(parts[i].name, "bias") == 0;
+        if (parts[i].in_front || bare)
+            snprintf(name, sizeof name, "din.%s.%s", feature, parts[i].name);
+        else
+            snprintf(name, sizeof name, "din.%s.%zu.%s", feature, layer, parts[i].name);
+        if (parts[i].values == NULL)
+            continue;
+        TRY(check_finite(name, parts[i].values, parts[i].count, reterr));
+        for (size_t j = 0; parts[i].at_least_0 && j < parts[i].count; j++)
+            if (parts[i].values[j] < 0)
+                return diag_at_path(reterr, STATUS_CORRUPT, name, "value %zu is below 0", j);
+    }
+    return STATUS_OK;
+}
+
+// What din_new refuses too, but here as a damaged file, by the name of the tensor.
+static MUST_USE enum status check_din(const char *feature, const struct din_weights *din,
+                                      struct diag *reterr)
+{
+    for (size_t k = 0; k < din->layer_count; k++) {
+        const struct din_layer *layer = &din->layers[k];
+        const size_t first = k == 0 ? layer->out * din->dim : 0;
+        const struct din_part parts[] = {
+            {"a", k == 0 ? din->a : NULL, first, true, false},
+            {"b", k == 0 ? din->b : NULL, first, true, false},
+            {"c", k == 0 ? din->c : NULL, first, true, false},
+            {"weight", layer->weight, layer->out * layer->in, false, false},
+            {"bias", layer->bias, layer->out, false, false},
+            {"kappa", layer->kappa, layer->out, false, false},
+            {"mean", layer->mean, layer->out, false, false},
+            {"var", layer->var, layer->out, false, true},
+        };
+        TRY(check_din_parts(feature, k, parts, sizeof parts / sizeof parts[0], reterr));
+    }
+    return STATUS_OK;
+}
+
+static MUST_USE enum status check_dins(const struct checkpoint *checkpoint, struct diag *reterr)
+{
+    const struct schema *schema = &checkpoint->schema;
+    for (size_t i = 0, d = 0; i < schema->count; i++)
+        if (schema_is_din(&schema->features[i]))
+            TRY(check_din(schema->features[i].name, &checkpoint->din[d++], reterr));
+    return STATUS_OK;
+}
+
 static MUST_USE enum status check_tables(const struct checkpoint *checkpoint, struct diag *reterr)
 {
     for (size_t i = 0; i < checkpoint->schema.table_count; i++) {
@@ -148,5 +208,6 @@ enum status checkpoint_check_numbers(const struct checkpoint *checkpoint, struct
     }
     TRY(calibrate_check(&checkpoint->calibrate, reterr));
     TRY(check_tables(checkpoint, reterr));
+    TRY(check_dins(checkpoint, reterr));
     return check_golden(checkpoint, reterr);
 }

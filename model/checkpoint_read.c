@@ -116,17 +116,23 @@ static MUST_USE enum status take_vocab(const struct safetensors *file,
                                        struct checkpoint *checkpoint, size_t table,
                                        const struct checkpoint_parts *parts, struct diag *reterr)
 {
-    const char *name = checkpoint->schema.tables[table].name;
+    const char *owner = checkpoint->schema.tables[table].name;
     const uint64_t *offsets = parts->vocab_offsets[table];
-    const size_t count = vocab_size(file, name, "offsets") - 1;
-    const size_t bytes = vocab_size(file, name, "bytes");
+    const size_t count = vocab_size(file, owner, "offsets") - 1;
+    const size_t bytes = vocab_size(file, owner, "bytes");
+    char name[CHECKPOINT_TENSORS_NAME];
+    struct diag inner = {0};
+    snprintf(name, sizeof name, "vocab.%s.offsets", owner);
     if (offsets[0] != 0 || offsets[count] != bytes)
         return diag_at_path(reterr, STATUS_CORRUPT, name, "the vocabulary's offsets do not fit");
     for (size_t i = 0; i < count; i++)
         if (offsets[i] > offsets[i + 1])
             return diag_at_path(reterr, STATUS_CORRUPT, name,
                                 "the vocabulary's offsets do not ascend");
-    TRY(vocab_new(parts->vocab_bytes[table], offsets, count, &checkpoint->vocabs[table], reterr));
+    enum status code =
+        vocab_new(parts->vocab_bytes[table], offsets, count, &checkpoint->vocabs[table], &inner);
+    if (code != STATUS_OK)
+        return diag_at_path(reterr, code, name, "%s", inner.words);
     checkpoint->schema.tables[table].vocab = checkpoint->vocabs[table];
     return STATUS_OK;
 }

@@ -54,8 +54,8 @@ bool safetensors_is_pad(const char *name)
     return name[4 + strspn(name + 4, "0123456789")] == '\0';
 }
 
-static MUST_USE enum status header_length(const unsigned char *data, size_t size, size_t *ret_end,
-                                          struct diag *reterr)
+enum status safetensors_header_end(const unsigned char *data, size_t size, size_t *ret_end,
+                                   struct diag *reterr)
 {
     if (size < SAFETENSORS_LENGTH)
         return diag_set(reterr, STATUS_CORRUPT, "a file of %zu bytes has no header", size);
@@ -85,7 +85,7 @@ bool safetensors_seal(unsigned char *data, size_t size)
 {
     size_t end = 0, seal = 0;
     char hex[DIGEST_HEX + 1];
-    if (header_length(data, size, &end, NULL) != STATUS_OK ||
+    if (safetensors_header_end(data, size, &end, NULL) != STATUS_OK ||
         !safetensors_seal_find(data, end, &seal) ||
         safetensors_seal_digest(data, size, seal, hex) != STATUS_OK)
         return false;
@@ -181,13 +181,13 @@ static MUST_USE enum status check_pad(const struct spot *spot, struct diag *rete
         return diag_at_path(reterr, STATUS_CORRUPT, pad->name,
                             "a pad is U8 and ends at the next multiple of %d",
                             (int)SAFETENSORS_ALIGN);
-    if (memcmp(pad->data, zeros, pad->shape[0]) != 0)
+    if (pad->data != NULL && memcmp(pad->data, zeros, pad->shape[0]) != 0)
         return diag_at_path(reterr, STATUS_CORRUPT, pad->name, "a pad holds zeros only");
     return STATUS_OK;
 }
 
 // Puts the spots in file order, proves that they tile the data, and keeps the tensors that are no
-// pads.
+// pads. data NULL: they stay in the file.
 static MUST_USE enum status place_spots(struct spot *spots, size_t count, const unsigned char *data,
                                         size_t data_size, struct safetensors *file,
                                         struct diag *reterr)
@@ -202,7 +202,7 @@ static MUST_USE enum status place_spots(struct spot *spots, size_t count, const 
                 reterr, STATUS_CORRUPT, name, "starts at byte %zu of the data, %s %zu", spot->begin,
                 spot->begin > offset ? "a gap behind" : "inside what ends at", offset);
         offset = spot->end;
-        spot->tensor.data = data + spot->begin;
+        spot->tensor.data = data == NULL ? NULL : data + spot->begin;
         if (safetensors_is_pad(name)) {
             TRY(check_pad(spot, reterr));
             continue;
@@ -260,28 +260,9 @@ static MUST_USE enum status check_metadata(const struct json_value *header,
     return STATUS_OK;
 }
 
-// Before anything of the header is believed.
-static MUST_USE enum status check_seal(const unsigned char *data, size_t size, size_t header_end,
-                                       size_t *ret_seal, struct diag *reterr)
-{
-    size_t seal = 0;
-    if (!safetensors_seal_find(data, header_end, &seal))
-        return diag_set(reterr, STATUS_CORRUPT, "the header holds no sha256 of the file");
-    char hex[DIGEST_HEX + 1];
-    if (safetensors_seal_digest(data, size, seal, hex) != STATUS_OK)
-        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for a digest");
-    if (memcmp(hex, data + seal, DIGEST_HEX) != 0)
-        return diag_set(reterr, STATUS_CORRUPT,
-                        "the sha256 does not fit the content: the file is damaged or cut");
-    *ret_seal = seal;
-    return STATUS_OK;
-}
-
-static MUST_USE enum status read_header(const unsigned char *data, size_t size, size_t end,
+static MUST_USE enum status read_header(const unsigned char *data, size_t end, size_t seal,
                                         struct safetensors *file, struct diag *reterr)
 {
-    size_t seal = 0;
-    TRY(check_seal(data, size, end, &seal, reterr));
     struct span text = {(const char *)data + SAFETENSORS_LENGTH, end - SAFETENSORS_LENGTH};
     while (text.data[text.size - 1] == ' ')
         text.size--;
@@ -291,22 +272,36 @@ static MUST_USE enum status read_header(const unsigned char *data, size_t size, 
     return check_metadata(file->header, data + seal, reterr);
 }
 
-enum status safetensors_parse(const unsigned char *data, size_t size, struct safetensors *ret_file,
-                              struct diag *reterr)
+enum status safetensors_believe(const unsigned char *header, size_t end, size_t seal,
+                                const char *hex, const unsigned char *data, size_t data_size,
+                                struct safetensors *ret_file, struct diag *reterr)
 {
-    assert((uintptr_t)data % SAFETENSORS_ALIGN == 0);
-    size_t end = 0;
-    TRY(header_length(data, size, &end, reterr));
     struct safetensors file = {0};
-    enum status code = read_header(data, size, end, &file, reterr);
+    if (memcmp(hex, header + seal, DIGEST_HEX) != 0)
+        return diag_set(reterr, STATUS_CORRUPT,
+                        "the sha256 does not fit the content: the file is damaged or cut");
+    enum status code = read_header(header, end, seal, &file, reterr);
     if (code == STATUS_OK)
-        code = read_tensors(data + end, size - end, &file, reterr);
+        code = read_tensors(data, data_size, &file, reterr);
     if (code == STATUS_OK)
         *ret_file = file;
     else
         safetensors_fini(&file);
     // A fault that json_value found speaks of JSON as input; here the file is at fault.
     return code == STATUS_INVALID ? STATUS_CORRUPT : code;
+}
+
+enum status safetensors_parse(const unsigned char *data, size_t size, struct safetensors *ret_file,
+                              struct diag *reterr)
+{
+    assert((uintptr_t)data % SAFETENSORS_ALIGN == 0);
+    size_t end = 0, seal = 0;
+    char hex[DIGEST_HEX + 1];
+    TRY(safetensors_header_end(data, size, &end, reterr));
+    TRY(safetensors_seal_need(data, end, &seal, reterr));
+    if (safetensors_seal_digest(data, size, seal, hex) != STATUS_OK)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for a digest");
+    return safetensors_believe(data, end, seal, hex, data + end, size - end, ret_file, reterr);
 }
 
 void safetensors_fini(struct safetensors *file)

@@ -1,7 +1,5 @@
 #include "model/safetensors_seal.h"
 
-#include "model/safetensors.h"
-
 #include <string.h>
 
 // The quotes cannot be part of a string: inside one they would be escaped. So this text, behind a
@@ -27,6 +25,14 @@ bool safetensors_seal_find(const unsigned char *data, size_t header_end, size_t 
     }
     *ret_offset = found;
     return found != 0;
+}
+
+enum status safetensors_seal_need(const unsigned char *data, size_t header_end, size_t *ret_offset,
+                                  struct diag *reterr)
+{
+    if (!safetensors_seal_find(data, header_end, ret_offset))
+        return diag_set(reterr, STATUS_CORRUPT, "the header holds no sha256 of the file");
+    return STATUS_OK;
 }
 
 enum status safetensors_seal_digest(const unsigned char *data, size_t size, size_t seal,

@@ -70,7 +70,7 @@ static bool copy_bytes(const void *from, size_t bytes, void **ret_copy)
     *ret_copy = NULL;
     if (from == NULL)
         return true;
-    *ret_copy = malloc(bytes);
+    *ret_copy = malloc(bytes + 1); // some malloc(0) give NULL
     if (*ret_copy != NULL)
         memcpy(*ret_copy, from, bytes);
     return *ret_copy != NULL;
@@ -92,7 +92,7 @@ static bool copy_feature(const struct schema_feature *from, struct schema_featur
     to->edges = to->mean = to->scale = NULL;
     void *columns = NULL, *edges = NULL, *mean = NULL, *scale = NULL;
     bool good = copy_bytes(from->columns, from->size * sizeof *from->columns, &columns) &&
-                copy_bytes(from->edges, (from->edge_count + 1) * sizeof(float), &edges) &&
+                copy_bytes(from->edges, from->edge_count * sizeof(float), &edges) &&
                 copy_bytes(from->mean, from->size * sizeof(float), &mean) &&
                 copy_bytes(from->scale, from->size * sizeof(float), &scale) &&
                 copy_text(from->name, &to->name) && copy_text(from->table_of, &to->table_of) &&

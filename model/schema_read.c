@@ -88,6 +88,16 @@ static MUST_USE enum status read_kind(const struct schema_node *node,
     return STATUS_OK;
 }
 
+// A key that its kind knows, but not with what the others say.
+static MUST_USE enum status refuse(const struct schema_node *node, const char *key,
+                                   const char *words, struct diag *reterr)
+{
+    struct schema_rules_place place = schema_node_place(node, key);
+    if (!schema_node_has(node, key))
+        return STATUS_OK;
+    return schema_rules_fault(&place, reterr, "feature \"%s\": %s %s", node->feature, key, words);
+}
+
 static MUST_USE enum status read_floats(const struct schema_node *node, const char *key,
                                         const struct schema_feature *feature, float **ret_values,
                                         struct diag *reterr)
@@ -161,6 +171,8 @@ static MUST_USE enum status read_dense(const struct schema_node *node,
         TRY(schema_node_int(node, "size", 1, SCHEMA_RULES_MAX_WIDTH, &feature->size, reterr));
     if (feature->quantiles > 0)
         TRY(schema_node_int(node, "dim", 1, MAX_DIM, &feature->dim, reterr));
+    else
+        TRY(refuse(node, "dim", "is of a number with quantiles, or of ids", reterr));
     if (schema_node_has(node, "columns"))
         TRY(read_columns(node, feature, reterr));
     if (schema_node_has(node, "mean") || schema_node_has(node, "scale")) {
@@ -176,13 +188,8 @@ static MUST_USE enum status read_table(const struct schema_node *node,
 {
     static const char *const own[] = {"encode", "buckets", "min_count", "dim"};
     if (schema_node_has(node, "table")) {
-        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
-            struct schema_rules_place place = schema_node_place(node, own[i]);
-            if (schema_node_has(node, own[i]))
-                return schema_rules_fault(&place, reterr,
-                                          "feature \"%s\": %s is that of the owner of its table",
-                                          node->feature, own[i]);
-        }
+        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+            TRY(refuse(node, own[i], "is that of the owner of its table", reterr));
         return schema_node_name(node, "table", &feature->table_of, reterr);
     }
     unsigned encode = ROW_HASH;
@@ -191,13 +198,11 @@ static MUST_USE enum status read_table(const struct schema_node *node,
     feature->encode = (enum row_encode)encode;
     if (encode != ROW_VOCAB)
         TRY(schema_node_int(node, "buckets", 1, MAX_BUCKETS, &feature->buckets, reterr));
-    else if (schema_node_has(node, "buckets"))
-        return schema_rules_fault(&node->place, reterr,
-                                  "feature \"%s\": a vocabulary has no buckets", node->feature);
+    else
+        TRY(refuse(node, "buckets", "are not of a vocabulary", reterr));
     feature->min_count = 1;
-    if (schema_node_has(node, "min_count") && encode != ROW_VOCAB)
-        return schema_rules_fault(&node->place, reterr,
-                                  "feature \"%s\": min_count is of a vocabulary", node->feature);
+    if (encode != ROW_VOCAB)
+        TRY(refuse(node, "min_count", "is of a vocabulary", reterr));
     if (schema_node_has(node, "min_count"))
         TRY(schema_node_int(node, "min_count", 1, UINT32_MAX, &feature->min_count, reterr));
     return schema_node_int(node, "dim", 1, MAX_DIM, &feature->dim, reterr);
@@ -215,9 +220,8 @@ static MUST_USE enum status read_list(const struct schema_node *node,
     feature->pool = (enum schema_pool)pool;
     if (pool == SCHEMA_DIN)
         TRY(schema_node_name(node, "target", &feature->target_of, reterr));
-    else if (schema_node_has(node, "target"))
-        return schema_rules_fault(&node->place, reterr,
-                                  "feature \"%s\": target is of pool din only", node->feature);
+    else
+        TRY(refuse(node, "target", "is of pool din only", reterr));
     return read_table(node, feature, reterr);
 }
 
@@ -231,11 +235,19 @@ static MUST_USE enum status read_source(const struct schema_node *node,
     bool named = source == SCHEMA_LOO_MEAN || source == SCHEMA_SHARE;
     if (named)
         return schema_node_name(node, "of", &feature->page_of, reterr);
-    if (schema_node_has(node, "of"))
-        return schema_rules_fault(&node->place, reterr,
-                                  "feature \"%s\": of is for source loo_mean and share",
-                                  node->feature);
-    return STATUS_OK;
+    return refuse(node, "of", "is for source loo_mean and share", reterr);
+}
+
+// The mean of the others has their ids, and their table unless it says how wide one of its own is.
+static MUST_USE enum status read_loo_mean(const struct schema_node *node,
+                                          struct schema_feature *feature, struct diag *reterr)
+{
+    static const char *const others[] = {"encode", "buckets", "min_count", "table"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        TRY(refuse(node, others[i], "is that of the id that it is a mean of", reterr));
+    return schema_node_has(node, "dim")
+               ? schema_node_int(node, "dim", 1, MAX_DIM, &feature->dim, reterr)
+               : STATUS_OK;
 }
 
 static MUST_USE enum status read_of_kind(const struct schema_node *node,
@@ -253,11 +265,8 @@ static MUST_USE enum status read_of_kind(const struct schema_node *node,
     case SCHEMA_ID:
         break;
     }
-    // The mean of the others has their table, unless it says how wide one of its own is.
     if (feature->source == SCHEMA_LOO_MEAN)
-        return schema_node_has(node, "dim")
-                   ? schema_node_int(node, "dim", 1, MAX_DIM, &feature->dim, reterr)
-                   : STATUS_OK;
+        return read_loo_mean(node, feature, reterr);
     return read_table(node, feature, reterr);
 }
 
@@ -443,10 +452,8 @@ struct json_value *schema_to_json(const struct schema *schema)
             json_value_set_text(map, "source", schema_rules_sources[feature->source]);
         if (feature->page_of != NULL)
             json_value_set_text(map, "of", feature->page_of);
-        const bool shares =
-            feature->table_of != NULL || (feature->source == SCHEMA_LOO_MEAN &&
-                                          schema->tables[feature->table].owner != (uint32_t)i);
-        if (feature->dim > 0 && !shares)
+        // Of its own table; else the owner says it.
+        if (feature->dim > 0)
             json_value_set_int(map, "dim", feature->dim);
         if (feature->kind == SCHEMA_DENSE)
             set_dense(map, feature);

@@ -248,7 +248,6 @@ MUST_USE static enum status epochs_finish_model(const struct epochs *epochs,
                                                 struct diag *reterr)
 {
     char *from = epochs_path(epochs, model, epoch), *to = NULL;
-    struct file_bytes bytes = {0};
     enum status code = STATUS_OK;
     if (from == NULL ||
         asprintf(&to, "%s/%s.safetensors", epochs->task->folder, model->stage) < 0) {
@@ -258,10 +257,7 @@ MUST_USE static enum status epochs_finish_model(const struct epochs *epochs,
     // A resumed run that had ended has its result, and its candidates are gone.
     bool ended = code == STATUS_OK && !file_exists(from) && file_exists(to);
     if (code == STATUS_OK && !ended)
-        code = file_read(from, SIZE_MAX / 2, 0, &bytes, reterr);
-    if (code == STATUS_OK && !ended)
-        code = file_write_atomic(to, bytes.data, bytes.size, reterr);
-    file_free(&bytes);
+        code = file_move(from, to, reterr);
     free(from);
     free(to);
     return code;

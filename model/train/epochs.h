@@ -33,6 +33,6 @@ void epochs_fini(struct epochs *epochs);
 // After the last step of state->epoch; updates state->keep.
 MUST_USE enum status epochs_close(struct epochs *epochs, struct state *state, struct diag *reterr);
 MUST_USE enum status epochs_drop(struct epochs *epochs, struct diag *reterr);
-// Copies the checkpoints of the winning epoch to RUN/STAGE.safetensors.
+// Moves the checkpoints of the winning epoch to RUN/STAGE.safetensors.
 MUST_USE enum status epochs_finish(struct epochs *epochs, const struct keep *keep,
                                    struct diag *reterr);

@@ -15,9 +15,11 @@ enum choice_rule { CHOICE_NEAR, CHOICE_WITHIN, CHOICE_LOWEST };
 static const char *choice_words(const struct experiment *experiment, enum choice_rule rule)
 {
 #define CHOICE_RULES(title)                                                                        \
-    {"best " title " within 0.5 % of the lowest LogLoss",                                          \
-     "best " title " with LogLoss at most Base's mean + half of its interval",                     \
-     "lowest LogLoss: none is within Base's mean + half of its interval"}
+    {                                                                                              \
+        "best " title " within 0.5 % of the lowest LogLoss",                                       \
+            "best " title " with LogLoss at most Base's mean + half of its interval",              \
+            "lowest LogLoss: none is within Base's mean + half of its interval"                    \
+    }
     static const char *const words[][3] = {CHOICE_RULES("NDCG@10"), CHOICE_RULES("GAUC"),
                                            CHOICE_RULES("AUC")};
 #undef CHOICE_RULES

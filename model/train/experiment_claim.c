@@ -12,7 +12,8 @@ void experiment_claim_text(const struct experiment *experiment, struct buf *out)
 {
     struct experiment_config plain = experiment->config;
     char **const paths[] = {&plain.train.data_train, &plain.train.data_valid,
-                            &plain.train.data_test, &plain.train.data_cache};
+                            &plain.train.data_test, &plain.train.data_join,
+                            &plain.train.data_cache};
     for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
         char *slash = strrchr(*paths[i], '/');
         if (slash != NULL)

@@ -6,8 +6,9 @@
 //
 // With experiment.search_percent below 100 the search sees a share of the training lists, and the
 // chosen setting is trained on all of them with every seed, the first too. Base is then trained on
-// the share with the other seeds as well: the choice compares with its spread. Which setting is chosen is known when the runs that the choice looks at are finished,
-// so a run of another seed has a place in the plan, and a setting later.
+// the share with the other seeds as well: the choice compares with its spread. Which setting is
+// chosen is known when the runs that the choice looks at are finished, so a run of another seed has
+// a place in the plan, and a setting later.
 #pragma once
 
 #include "model/train/experiment.h"
@@ -24,7 +25,7 @@ struct experiment_entry {
     const struct method *method;
     bool search;
     int64_t percent; // of the training lists that it learns from
-    int level; // entries of one level do not wait for each other
+    int level;       // entries of one level do not wait for each other
     int64_t seed;
     struct experiment_setting setting; // of a search run
     bool finished;                     // when the plan was made, or last looked at

@@ -2,10 +2,10 @@
 // configuration and data, equal bytes.
 //
 //   {"format": "ctr-run-1", "id", "method", "seed", "percent": of the training lists, where it is
-//    not 100, "ratio", "tau", "lr", "status": "ok" | "diverged", "words", "data": {"hash", "test_hash", "columns", "privileged", "train": {"lists",
-//    "docs", "clicks"}, "valid", "test"}, "epochs", "kept_epoch", "valid": {quality}, "test":
-//    {quality and, where the truth is known, true_error ... regret ...}, "ndcg_lists": [per test
-//    list], "reliability":
+//    not 100, "ratio", "tau", "lr", "status": "ok" | "diverged", "words", "data": {"hash",
+//    "test_hash", "columns", "privileged", "train": {"lists", "docs", "clicks"}, "valid", "test"},
+//    "epochs", "kept_epoch", "valid": {quality}, "test": {quality and, where the truth is known,
+//    true_error ... regret ...}, "ndcg_lists": [per test list], "reliability":
 //    [[docs, sum_p, clicks, sum_truth], ...], "curve": [{"epoch", "train_loss", ...}, ...]}
 #pragma once
 

@@ -34,8 +34,7 @@ static void screen_read(struct experiment_screen *screen, bool tell)
         if (tell)
             LOG_EACH(LOG_INFO, "run finished", LOG_S("id", entry->id),
                      LOG_S("status", record->diverged ? "diverged" : "ok"),
-                     LOG_F("valid_rank", record->rank),
-                     LOG_F("valid_logloss", record->logloss));
+                     LOG_F("valid_rank", record->rank), LOG_F("valid_logloss", record->logloss));
     }
     if (news)
         experiment_time_load(screen->experiment, plan, screen->seconds);

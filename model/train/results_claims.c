@@ -209,8 +209,7 @@ static enum results_seen claims_check(const struct results_table *table, const s
         buf_char(&what, '1');
     else
         claims_name(table, check->b, check->b_at, &pair.b, &what);
-    buf_printf(&what, ", %s%s", results_table_measures[measure].title,
-               pair.relative ? ", %" : "");
+    buf_printf(&what, ", %s%s", results_table_measures[measure].title, pair.relative ? ", %" : "");
     struct json_value *item = json_value_new_map();
     json_value_set_text(item, "what", buf_status(&what) == STATUS_OK ? what.data : check->a);
     buf_fini(&what);
@@ -253,7 +252,8 @@ static void claims_add(const struct results_table *table, const struct claim *cl
     enum results_seen seen = RESULTS_SEEN;
     size_t required = 0, open = 0;
     for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
-        if (strcmp(checks[i].claim, claim->id) != 0 || !results_table_has(table, claims_measure(table, &checks[i])) ||
+        if (strcmp(checks[i].claim, claim->id) != 0 ||
+            !results_table_has(table, claims_measure(table, &checks[i])) ||
             claims_is_double(table, &checks[i]))
             continue;
         const enum results_seen one = claims_check(table, &checks[i], done);

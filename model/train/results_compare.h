@@ -17,7 +17,8 @@ enum results_at {
 };
 
 // A method's runs in the table: one a seed where the setting is the chosen one, else the search run
-// alone, which may have seen a share of the training lists. The earlier one among equally good settings.
+// alone, which may have seen a share of the training lists. The earlier one among equally good
+// settings.
 struct results_sample {
     const struct results_method *method; // NULL: not in the experiment
     ptrdiff_t search; // the search run of the setting; EXPERIMENT_NONE: not known

@@ -167,7 +167,7 @@ static void markdown_selection(struct buf *out, const struct json_value *results
     const struct json_value *methods = json_value_get(results, "methods");
     const struct json_value *diverged = json_value_get(results, "diverged");
     const char *rank = results_cell_text(json_value_get(results, "rank"), "title");
-    const int64_t percent = json_value_int(json_value_get(results, "search_percent"));
+    const double percent = results_cell_number(results, "search_percent");
     buf_printf(out,
                "## Settings\n\nChosen on validation with the first seed: the best %s among "
                "settings whose LogLoss is at most Base's mean plus half of its interval, ",
@@ -181,8 +181,8 @@ static void markdown_selection(struct buf *out, const struct json_value *results
                rank);
     if (percent < 100)
         buf_printf(out,
-                   " The search, and the Base that it is compared with, learned from %" PRId64
-                   " %% of the training lists; the chosen settings were trained on all of them.",
+                   " The search, and the Base that it is compared with, learned from %.0f "
+                   "%% of the training lists; the chosen settings were trained on all of them.",
                    percent);
     buf_text(out, "\n\n"
                   "| method | r | τ | learning rate | by | |\n|---|--:|--:|--:|---|---|\n");

@@ -16,7 +16,9 @@
 #include "model/train/results_compare.h"
 
 // "seen", "contradicted", "within the interval" or "cannot be told". `above`: the paper has the
-// difference above 0, else around it, where 0 in the interval is what the paper says.
+// difference above 0: seen if the interval lies above 0, contradicted if below. Else around 0: seen
+// if the interval lies within +- 0.3 %, contradicted if it lies beyond: an interval that is wide
+// tells of neither.
 const char *results_production_verdict(bool above, const struct results_interval *interval);
 // Sets "production" of `root`.
 void results_production_set(const struct results_table *table, struct json_value *root);

@@ -44,7 +44,8 @@ struct results_method {
     struct experiment_choice choice;
     char words[128];           // why it is not, or what is missing; ""
     size_t searches, searched; // planned, finished
-    ptrdiff_t *runs;           // (seed_count) of the chosen setting, on all training lists; EXPERIMENT_NONE: not known
+    ptrdiff_t *runs; // (seed_count) of the chosen setting, on all training lists; EXPERIMENT_NONE:
+                     // not known
 };
 
 struct results_table {
@@ -55,7 +56,7 @@ struct results_table {
     enum results_measure rank; // the measure of ranking that train.rank_by names
     bool share;                // the search sees a share of the training lists
     struct json_value *data;   // "data" of the first run; NULL: there is none
-    double *scratch;         // (seed_count) of results_compare
+    double *scratch;           // (seed_count) of results_compare
 };
 
 // Reads every run.json that is there, and chooses. STATUS_CORRUPT names a run.json that is not one

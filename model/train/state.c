@@ -1,7 +1,7 @@
 #include "model/train/state.h"
 
 #include "base/file.h"
-#include "model/safetensors.h"
+#include "model/safetensors_file.h"
 #include "model/train/progressive.h"
 #include "proto/vocab.h"
 
@@ -256,40 +256,22 @@ enum status state_save(const char *path, const struct state *state, struct diag 
     return code;
 }
 
-struct state_file {
-    struct file_bytes bytes;
-    struct safetensors tensors;
-};
-
-static void state_close(struct state_file *file)
-{
-    safetensors_fini(&file->tensors);
-    file_free(&file->bytes);
-}
-
-MUST_USE static enum status state_open(const char *path, struct state_file *file,
+MUST_USE static enum status state_open(const char *path, struct safetensors_file *file,
                                        struct diag *reterr)
 {
-    memset(file, 0, sizeof(*file));
-    TRY(file_read(path, SIZE_MAX / 2, 0, &file->bytes, reterr));
-    enum status code =
-        safetensors_parse(file->bytes.data, file->bytes.size, &file->tensors, reterr);
-    const char *format = code == STATUS_OK ? safetensors_note(&file->tensors, "format") : NULL;
-    if (code == STATUS_OK && (format == NULL || strcmp(format, state_format) != 0)) {
-        safetensors_fini(&file->tensors);
-        code = diag_set(reterr, STATUS_CORRUPT, "is not a training state (%s)", state_format);
-    }
-    if (code != STATUS_OK) {
-        diag_in_file(reterr, path);
-        file_free(&file->bytes);
-    }
-    return code;
+    TRY(safetensors_file_open(path, file, reterr));
+    const char *format = safetensors_note(&file->tensors, "format");
+    if (format != NULL && strcmp(format, state_format) == 0)
+        return STATUS_OK;
+    safetensors_file_close(file);
+    return diag_at_line(reterr, STATUS_CORRUPT, path, 0, 0, "is not a training state (%s)",
+                        state_format);
 }
 
 enum status state_stage(const char *path, const char *identity, uint64_t data_hash,
                         char **ret_stage, struct diag *reterr)
 {
-    struct state_file file;
+    struct safetensors_file file;
     TRY(state_open(path, &file, reterr));
     const char *saved = safetensors_note(&file.tensors, "identity");
     const char *stage = safetensors_note(&file.tensors, "stage");
@@ -308,41 +290,44 @@ enum status state_stage(const char *path, const char *identity, uint64_t data_ha
     if (code == STATUS_OK && (*ret_stage = strdup(stage)) == NULL)
         code = diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     diag_in_file(reterr, path);
-    state_close(&file);
+    safetensors_file_close(&file);
     return code;
 }
 
 enum status state_check_teacher(const char *path, const char *teacher, struct diag *reterr)
 {
-    struct state_file file;
+    struct safetensors_file file;
     TRY(state_open(path, &file, reterr));
     const char *saved = safetensors_note(&file.tensors, "teacher");
     enum status code = STATUS_OK;
     if (saved == NULL || strcmp(saved, teacher) != 0)
         code = diag_at_line(reterr, STATUS_CONFIG, path, 0, 0,
                             "was made with another teacher: resume with the same file");
-    state_close(&file);
+    safetensors_file_close(&file);
     return code;
 }
 
 enum status state_history_bytes(const char *path, uint64_t *ret_bytes, struct diag *reterr)
 {
-    struct state_file file;
+    struct safetensors_file file;
     TRY(state_open(path, &file, reterr));
     const size_t shape[] = {1, STATE_INTEGERS + KEEP_MAX};
     const struct safetensors_tensor *integers;
     enum status code = safetensors_need(&file.tensors, "progress.integers", SAFETENSORS_U64, 2,
                                         shape, &integers, reterr);
+    uint64_t saved[STATE_INTEGERS + KEEP_MAX];
     if (code == STATUS_OK)
-        memcpy(ret_bytes, (const uint64_t *)integers->data + 3, sizeof(*ret_bytes));
+        code = safetensors_file_read(&file, integers, saved, reterr);
+    if (code == STATUS_OK)
+        *ret_bytes = saved[3];
     else
         diag_in_file(reterr, path);
-    state_close(&file);
+    safetensors_file_close(&file);
     return code;
 }
 
-// Copies the first `count` of the listed tensors to where they belong.
-MUST_USE static enum status state_read(const struct state_file *file,
+// Reads the first `count` of the listed tensors to where they belong.
+MUST_USE static enum status state_read(const struct safetensors_file *file,
                                        const struct state_tensors *tensors, size_t count,
                                        struct diag *reterr)
 {
@@ -350,7 +335,7 @@ MUST_USE static enum status state_read(const struct state_file *file,
         const struct safetensors_tensor *want = &tensors->items[i], *have;
         TRY(safetensors_need(&file->tensors, want->name, want->dtype, want->rank, want->shape,
                              &have, reterr));
-        memcpy((void *)(uintptr_t)want->data, have->data, safetensors_bytes(have));
+        TRY(safetensors_file_read(file, have, (void *)(uintptr_t)want->data, reterr));
     }
     return STATUS_OK;
 }
@@ -359,7 +344,7 @@ MUST_USE static enum status state_read(const struct state_file *file,
 MUST_USE static enum status state_fill(const char *path, struct state *state, bool warm,
                                        struct diag *reterr)
 {
-    struct state_file file;
+    struct safetensors_file file;
     TRY(state_open(path, &file, reterr));
     struct state_tensors *tensors = state_new(state);
     enum status code =
@@ -376,7 +361,7 @@ MUST_USE static enum status state_fill(const char *path, struct state *state, bo
     if (code != STATUS_OK)
         diag_in_file(reterr, path);
     state_free(tensors);
-    state_close(&file);
+    safetensors_file_close(&file);
     return code;
 }
 

@@ -24,7 +24,7 @@ struct steps {
     struct tower tower;
     struct objective objective;
     struct minibatch batch;
-    struct schema schema;
+    struct input_train input; // with nothing to learn
     uint32_t step;
 };
 
@@ -67,17 +67,15 @@ static void make_net(struct steps *s, unsigned threads)
     s->x = memory(s->batch_docs * INPUT, sizeof(float));
     s->label = memory(s->batch_docs, sizeof(float));
     s->document = memory(s->batch_docs, sizeof(uint64_t));
-    s->schema = (struct schema){.row_width = INPUT};
+    s->input = (struct input_train){.x = s->x, .width = INPUT};
     s->offset[1] = s->batch_docs;
-    s->batch = (struct minibatch){.schema = &s->schema,
-                                  .docs = s->batch_docs,
+    s->batch = (struct minibatch){.docs = s->batch_docs,
                                   .lists = 1,
-                                  .x = s->x,
                                   .label = s->label,
                                   .offset = s->offset,
                                   .doc = s->document};
     if (s->team == NULL ||
-        tower_init(&s->tower, "student", &net, -1, 0, INPUT, s->team, NULL) != STATUS_OK ||
+        tower_init(&s->tower, "student", &net, -1, 0, &s->input, s->team, NULL) != STATUS_OK ||
         objective_init(&s->objective, &objective, s->batch_docs, NULL) != STATUS_OK)
         exit(EXIT_FAILURE);
 }
@@ -104,7 +102,7 @@ static void train_batch(struct steps *s)
     }
     const struct objective_step at = {0, s->step, s->step, NULL};
     struct objective_value value;
-    tower_forward(&s->tower, &s->batch, 0, s->step);
+    tower_forward(&s->tower, s->batch_docs, 0, s->step);
     if (objective_grads(&s->objective, &s->batch, &s->tower, 1, &at, &value) != STATUS_OK)
         exit(EXIT_FAILURE);
     double squares = tower_backward(&s->tower, s->team);

@@ -58,7 +58,8 @@ static void case_write(struct experiment_case *c, const char *id, const char *me
         measures == NULL
             ? snprintf(text, sizeof(text), "{\"format\": \"ctr-run-1\", \"status\": \"diverged\"}")
             : snprintf(text, sizeof(text),
-                       "{\"format\": \"ctr-run-1\", \"status\": \"ok\", \"valid\": {%s}}", measures);
+                       "{\"format\": \"ctr-run-1\", \"status\": \"ok\", \"valid\": {%s}}",
+                       measures);
     assert_int_equal(file_make_folder(folder, NULL), STATUS_OK);
     assert_int_equal(file_write_atomic(path, text, (size_t)length, NULL), STATUS_OK);
     free(folder);
@@ -78,7 +79,7 @@ void experiment_case_finish_by(struct experiment_case *c, const char *id, const 
                                double rank, double logloss)
 {
     char measures[128];
-    snprintf(measures, sizeof(measures), "\"ndcg10\": 1, \"%s\": %.17g, \"logloss\": %.17g", key, rank,
-             logloss);
+    snprintf(measures, sizeof(measures), "\"ndcg10\": 1, \"%s\": %.17g, \"logloss\": %.17g", key,
+             rank, logloss);
     case_write(c, id, measures);
 }

@@ -1,12 +1,11 @@
 #include "tests/support/make_checkpoint.h"
 
-#include "base/arena.h"
 #include "base/file.h"
 #include "base/rng.h"
 #include "base/yamldoc.h"
-#include "model/featurise.h"
-#include "model/net.h"
 #include "model/safetensors.h"
+#include "model/scorer.h"
+#include "tests/support/make_checkpoint_fit.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -37,12 +36,14 @@ static void feature_yaml(char *text, struct buf *yaml)
     buf_text(yaml, "}\n");
 }
 
-static MUST_USE enum status make_schema(const char *features, struct schema *ret_schema,
-                                        struct diag *reterr)
+static MUST_USE enum status make_schema(const struct make_checkpoint *spec,
+                                        struct schema *ret_schema, struct diag *reterr)
 {
     struct buf yaml;
     buf_init(&yaml, YAMLDOC_MAX_BYTES);
-    char *copy = strdup(features), *rest = NULL;
+    if (spec->yaml != NULL)
+        buf_text(&yaml, spec->yaml);
+    char *copy = strdup(spec->features != NULL ? spec->features : ""), *rest = NULL;
     if (copy == NULL)
         return STATUS_NO_MEMORY;
     for (char *one = strtok_r(copy, ",", &rest); one; one = strtok_r(NULL, ",", &rest))
@@ -86,59 +87,138 @@ static const float *random_floats(struct rng *rng, float **next, size_t count, d
 }
 
 // Heavy-tailed, both signs, some zeros, as raw features are.
-static const float *random_raw(struct rng *rng, float **next, size_t count)
+static float random_raw(struct rng *rng)
 {
-    float *values = take(next, count);
-    for (size_t i = 0; i < count; i++) {
-        double z = rng_normal(rng);
-        values[i] = rng_below(rng, 8) == 0 ? 0.0f : row_value(z * exp(z));
+    double z = rng_normal(rng);
+    return rng_below(rng, 8) == 0 ? 0.0f : row_value(z * exp(z));
+}
+
+static void fill_layers(struct checkpoint *checkpoint, struct rng *rng, float **next)
+{
+    for (size_t k = 0; k < checkpoint->layer_count; k++) {
+        struct checkpoint_layer *layer = &checkpoint->layers[k];
+        double deviation = sqrt(2.0 / (double)(layer->in + layer->out));
+        layer->weight = random_floats(rng, next, layer->out * layer->in, deviation);
+        layer->bias = random_floats(rng, next, layer->out, 0.1);
     }
-    return values;
+}
+
+static void fill_tables(struct checkpoint *checkpoint, struct rng *rng, float **next)
+{
+    for (size_t i = 0; i < checkpoint->schema.table_count; i++) {
+        const struct schema_table *table = &checkpoint->schema.tables[i];
+        checkpoint->tables[i] = take(next, table->dim); // row 0 stays zero
+        random_floats(rng, next, (table->rows - 1) * table->dim, 0.5);
+    }
+}
+
+static void fill_din(struct din_weights *din, struct rng *rng, float **next)
+{
+    const size_t first = din->layers[0].out * din->dim;
+    din->a = random_floats(rng, next, first, 0.5);
+    din->b = random_floats(rng, next, first, 0.5);
+    din->c = random_floats(rng, next, first, 0.5);
+    for (size_t k = 0; k < din->layer_count; k++) {
+        struct din_layer *layer = &din->layers[k];
+        if (k > 0)
+            layer->weight = random_floats(rng, next, layer->out * layer->in, 0.5);
+        layer->bias = random_floats(rng, next, layer->out, 0.1);
+        if (k + 1 == din->layer_count)
+            continue;
+        layer->kappa = random_floats(rng, next, layer->out, 0.3);
+        if (din->activation != DIN_DICE)
+            continue;
+        layer->mean = random_floats(rng, next, layer->out, 0.3);
+        float *var = take(next, layer->out);
+        for (size_t j = 0; j < layer->out; j++)
+            var[j] = (float)(0.1 + rng_uniform(rng));
+        layer->var = var;
+    }
+}
+
+// At most what is taken above and below.
+static size_t count_floats(const struct checkpoint *checkpoint)
+{
+    const struct schema *schema = &checkpoint->schema;
+    size_t floats = CHECKPOINT_GOLDEN_ROWS * (schema->shared_cells + schema->row_cells + 1);
+    for (size_t k = 0; k < checkpoint->layer_count; k++)
+        floats += checkpoint->layers[k].out * (checkpoint->layers[k].in + 1);
+    for (size_t i = 0; i < schema->table_count; i++)
+        floats += schema->tables[i].rows * schema->tables[i].dim;
+    for (size_t i = 0; i < checkpoint->din_count; i++)
+        for (size_t k = 0; k < checkpoint->din[i].layer_count; k++)
+            floats += checkpoint->din[i].layers[k].out * (checkpoint->din[i].layers[k].in + 4);
+    return floats;
+}
+
+// Raw values of a feature in a row; a list has 0 .. size ids.
+static void random_values(const struct schema *schema, const struct schema_feature *feature,
+                          struct rng *rng, union row_cell *cells)
+{
+    size_t count = schema_cells(feature);
+    if (feature->kind == SCHEMA_ID_LIST)
+        count = (size_t)rng_below(rng, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (!schema_has_ids(feature))
+            cells[i].number = random_raw(rng);
+        else if (feature->kind == SCHEMA_ID_LIST)
+            cells[i].id = 1 + (uint32_t)rng_below(rng, schema->tables[feature->table].rows - 1);
+        else
+            cells[i].id = (uint32_t)rng_below(rng, schema->tables[feature->table].rows);
+    }
+}
+
+// (golden rows, cells of the shared block or of a row)
+static const union row_cell *random_cells(const struct checkpoint *checkpoint, bool shared,
+                                          struct rng *rng, float **next)
+{
+    const struct schema *schema = &checkpoint->schema;
+    const size_t width = shared ? schema->shared_cells : schema->row_cells;
+    union row_cell *cells = (union row_cell *)take(next, CHECKPOINT_GOLDEN_ROWS * width);
+    for (size_t i = 0; i < CHECKPOINT_GOLDEN_ROWS; i++)
+        for (size_t f = 0; f < schema->count; f++)
+            if (schema_in_shared_cells(&schema->features[f]) == shared)
+                random_values(schema, &schema->features[f], rng,
+                              cells + i * width + schema->features[f].offset);
+    return cells;
+}
+
+static MUST_USE enum status set_attention(const struct make_checkpoint *spec,
+                                          struct checkpoint *checkpoint, struct diag *reterr)
+{
+    const struct schema *schema = &checkpoint->schema;
+    checkpoint->tables = calloc(schema->table_count + 1, sizeof *checkpoint->tables);
+    checkpoint->din = calloc(schema->count, sizeof *checkpoint->din);
+    if (checkpoint->tables == NULL || checkpoint->din == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the tables");
+    for (size_t i = 0; i < schema->count; i++)
+        if (schema_is_din(&schema->features[i]))
+            checkpoint_attention_shape(&spec->attention, schema->features[i].dim,
+                                       &checkpoint->din[checkpoint->din_count++]);
+    if (checkpoint->din_count > 0)
+        checkpoint->attention = spec->attention;
+    return STATUS_OK;
 }
 
 static MUST_USE enum status score_golden(const struct checkpoint *checkpoint, float *logit,
                                          struct diag *reterr)
 {
-    const struct schema *schema = &checkpoint->schema;
-    const struct kernels *scalar = kernels_at(0);
-    struct net_layer layers[CHECKPOINT_MAX_LAYERS];
-    for (size_t k = 0; k < checkpoint->layer_count; k++)
-        layers[k] = (struct net_layer){checkpoint->layers[k].weight, checkpoint->layers[k].bias,
-                                       checkpoint->layers[k].in, checkpoint->layers[k].out};
-    struct net *net = NULL;
-    TRY(net_new(layers, checkpoint->layer_count, schema->shared_width, scalar, &net, reterr));
-    struct arena arena;
-    size_t floats = schema->shared_width + schema->row_width + net_shared_floats(net);
-    enum status code =
-        arena_init(&arena, floats * sizeof(float) + net_scratch_bytes(net) + 8 * ARENA_ALIGN);
-    if (code == STATUS_OK) {
-        float *shared = arena_array(&arena, schema->shared_width, sizeof *shared);
-        float *row = arena_array(&arena, schema->row_width, sizeof *row);
-        float *init = arena_array(&arena, net_shared_floats(net), sizeof *init);
-        void *scratch = arena_alloc(&arena, net_scratch_bytes(net));
-        for (size_t i = 0; i < checkpoint->golden_rows; i++) {
-            featurise_shared(schema, scalar, checkpoint->golden_shared + i * schema->shared_width,
-                             shared);
-            featurise_rows(schema, scalar, checkpoint->golden_row + i * schema->row_width, 1, row);
-            net_shared(net, shared, init);
-            net_forward(net, init, row, 1, &logit[i], scratch);
-        }
-        arena_fini(&arena);
-    }
-    net_free(net);
+    struct scorer scorer = {.checkpoint = *checkpoint, .kernels = kernels_at(0)};
+    TRY(scorer_make(&scorer, reterr));
+    enum status code = scorer_golden(&scorer, logit, reterr);
+    scorer_unmake(&scorer);
     return code;
 }
 
 static MUST_USE enum status fill(const struct make_checkpoint *spec, struct checkpoint *checkpoint,
                                  struct diag *reterr)
 {
-    TRY(make_schema(spec->features, &checkpoint->schema, reterr));
+    TRY(make_schema(spec, &checkpoint->schema, reterr));
+    TRY(make_checkpoint_fit(checkpoint, reterr));
     set_widths(spec, checkpoint);
-    const struct schema *schema = &checkpoint->schema;
+    TRY(set_attention(spec, checkpoint, reterr));
     const size_t rows = CHECKPOINT_GOLDEN_ROWS;
-    size_t floats = rows * (schema->shared_width + schema->row_width + 1);
-    for (size_t k = 0; k < checkpoint->layer_count; k++)
-        floats += checkpoint->layers[k].out * (checkpoint->layers[k].in + 1);
+    size_t floats = count_floats(checkpoint);
     float *next = calloc(floats, sizeof *next);
     checkpoint->owned = next;
     if (next == NULL || asprintf(&checkpoint->lineage, "{\"method\":\"random\",\"seed\":%llu}",
@@ -147,15 +227,13 @@ static MUST_USE enum status fill(const struct make_checkpoint *spec, struct chec
 
     struct rng rng;
     rng_start(&rng, spec->seed, RNG_TEST, 0, 0);
-    for (size_t k = 0; k < checkpoint->layer_count; k++) {
-        struct checkpoint_layer *layer = &checkpoint->layers[k];
-        double deviation = sqrt(2.0 / (double)(layer->in + layer->out));
-        layer->weight = random_floats(&rng, &next, layer->out * layer->in, deviation);
-        layer->bias = random_floats(&rng, &next, layer->out, 0.1);
-    }
+    fill_layers(checkpoint, &rng, &next);
+    fill_tables(checkpoint, &rng, &next);
+    for (size_t i = 0; i < checkpoint->din_count; i++)
+        fill_din(&checkpoint->din[i], &rng, &next);
     checkpoint->golden_rows = rows;
-    checkpoint->golden_shared = random_raw(&rng, &next, rows * schema->shared_width);
-    checkpoint->golden_row = random_raw(&rng, &next, rows * schema->row_width);
+    checkpoint->golden_shared = random_cells(checkpoint, true, &rng, &next);
+    checkpoint->golden_row = random_cells(checkpoint, false, &rng, &next);
     float *logit = take(&next, rows);
     checkpoint->golden_logit = logit;
     return score_golden(checkpoint, logit, reterr);

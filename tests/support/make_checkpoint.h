@@ -15,6 +15,10 @@ struct make_checkpoint {
     const size_t *hidden; // widths of the hidden layers
     size_t hidden_count;
     uint64_t seed;
+    // Not NULL: features as a configuration has them, in front of those above (which may be NULL).
+    // What training would fit is made: edges, mean and scale, and vocabularies of three ids.
+    const char *yaml;
+    struct checkpoint_attention attention; // of its features of pool din
 };
 
 // In memory, with golden rows scored by the scalar kernels; for checkpoint_fini.

@@ -47,7 +47,8 @@ int main(int argc, char **argv)
                                             {"seed", required_argument, NULL, 's'},
                                             {NULL, 0, NULL, 0}};
     size_t hidden[CHECKPOINT_MAX_LAYERS] = {0};
-    struct make_checkpoint spec = {CHECKPOINT_STUDENT, "f:item:136:log1p", hidden, 0, 1};
+    struct make_checkpoint spec = {
+        .role = CHECKPOINT_STUDENT, .features = "f:item:136:log1p", .hidden = hidden, .seed = 1};
     const char *role = "student";
     bool good = true;
     for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {

@@ -13,8 +13,11 @@
 #include <sys/mman.h>
 
 static const size_t hidden[] = {3};
-static const struct make_checkpoint spec = {CHECKPOINT_STUDENT, "f:item:2:log1p,h:context:1",
-                                            hidden, 1, 5};
+static const struct make_checkpoint spec = {.role = CHECKPOINT_STUDENT,
+                                            .features = "f:item:2:log1p,h:context:1",
+                                            .hidden = hidden,
+                                            .hidden_count = 1,
+                                            .seed = 5};
 
 struct honest {
     struct scratch scratch;

@@ -142,7 +142,11 @@ static int set_up(void **state)
 {
     static struct bench bench;
     static const size_t hidden[] = {4};
-    static const struct make_checkpoint spec = {CHECKPOINT_STUDENT, "f:item:2", hidden, 1, 5};
+    static const struct make_checkpoint spec = {.role = CHECKPOINT_STUDENT,
+                                                .features = "f:item:2",
+                                                .hidden = hidden,
+                                                .hidden_count = 1,
+                                                .seed = 5};
     char version[160], file[192];
     scratch_make(&bench.scratch);
     scratch_path(&bench.scratch, "demo", bench.folder);

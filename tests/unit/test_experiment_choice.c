@@ -133,14 +133,14 @@ static void by_another_measure_of_ranking(void **state)
         assert_non_null(strstr(choice.rule, measures[i].title));
         assert_null(strstr(choice.rule, "NDCG"));
         bool stops;
-        assert_int_equal(experiment_choice_stops(&c.experiment, &c.plan, method_find("clid"),
-                                                 &stops, NULL),
-                         STATUS_OK);
+        assert_int_equal(
+            experiment_choice_stops(&c.experiment, &c.plan, method_find("clid"), &stops, NULL),
+            STATUS_OK);
         assert_true(stops); // by NDCG@10 they are equal, by this measure the teacher is worse
         struct experiment_teacher check;
-        assert_int_equal(experiment_choice_check(&c.experiment, &c.plan, method_find("teacher"),
-                                                 &check, NULL),
-                         STATUS_OK);
+        assert_int_equal(
+            experiment_choice_check(&c.experiment, &c.plan, method_find("teacher"), &check, NULL),
+            STATUS_OK);
         near_is(check.rank_gain, -.01, 1e-12);
         experiment_case_close(&c);
     }

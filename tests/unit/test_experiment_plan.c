@@ -129,7 +129,8 @@ static void a_search_on_a_share(void **state)
         assert_int_equal(config.data_train_percent, cases[i].percent);
     }
     const size_t chosen = experiment_case_find(&c, "pal-chosen-s7");
-    assert_true(experiment_plan_waits(&c.plan, chosen, experiment_case_find(&c, "base-chosen-p10-s1")));
+    assert_true(
+        experiment_plan_waits(&c.plan, chosen, experiment_case_find(&c, "base-chosen-p10-s1")));
     experiment_case_close(&c);
 }
 

@@ -34,26 +34,28 @@ static void check_rows(const char *yaml, size_t width, const bool *logs)
         if (!kernels_runnable(k))
             continue;
         for (size_t n = 0; n <= 5; n++) {
-            float raw[5 * 8], input[5 * 8 + 1];
+            const struct featurise featurise = {&schema, kernels_at(k), NULL, true};
+            union row_cell raw[5 * 8];
+            float input[5 * 8 + 1];
             for (size_t i = 0; i < n * width; i++)
-                raw[i] = raws[i % (sizeof raws / sizeof raws[0])];
+                raw[i].number = raws[i % (sizeof raws / sizeof raws[0])];
             input[n * width] = 77.0f;
-            featurise_rows(&schema, kernels_at(k), raw, n, input);
+            featurise_rows(&featurise, NULL, raw, n, input, width);
             assert_true(input[n * width] == 77.0f);
             for (size_t i = 0; i < n * width; i++) {
-                float wanted = expected(raw[i], logs[i % width]);
+                float wanted = expected(raw[i].number, logs[i % width]);
                 assert_true(fabsf(input[i] - wanted) <= 3e-7f * fabsf(wanted));
                 if (!logs[i % width])
                     assert_memory_equal(&input[i], &raw[i], sizeof raw[i]);
             }
             // One value alone, and in place, give the same bits.
             for (size_t i = 0; i < n * width; i++) {
-                float one = raw[i];
+                float one = raw[i].number;
                 if (logs[i % width])
                     kernels_at(k)->log1p(&one, 1, &one);
                 assert_memory_equal(&one, &input[i], sizeof one);
             }
-            featurise_rows(&schema, kernels_at(k), raw, n, raw);
+            featurise_rows(&featurise, NULL, raw, n, &raw->number, width);
             assert_memory_equal(raw, input, n * width * sizeof raw[0]);
         }
     }
@@ -83,9 +85,10 @@ static void test_shared(void **state)
          "- {name: i, scope: item, kind: dense, size: 4, transform: log1p}\n"
          "- {name: u, scope: user, kind: dense, size: 1}",
          &schema);
-    const float raw[3] = {5.0f, 5.0f, -5.0f}; // u, c, c
+    const union row_cell raw[3] = {{5.0f}, {5.0f}, {-5.0f}}; // u, c, c
     float input[3];
-    featurise_shared(&schema, kernels_at(0), raw, input);
+    const struct featurise featurise = {&schema, kernels_at(0), NULL, true};
+    featurise_shared(&featurise, raw, input);
     assert_true(input[0] == 5.0f);
     assert_true(fabs((double)input[1] - 1.791759469228055) < 1e-6); // log 6
     assert_true(fabs((double)input[2] + 1.791759469228055) < 1e-6);

@@ -43,11 +43,11 @@ static struct schema make_schema(uint32_t count, const uint32_t *privileged,
     return schema;
 }
 
-static void assert_row(const float *row, size_t count, const double *want)
+static void assert_row(const union row_cell *row, size_t count, const double *want)
 {
     for (size_t i = 0; i < count; i++)
-        if (row[i] != (float)want[i])
-            fail_msg("column %zu is %.9g, wanted %.9g", i, (double)row[i], want[i]);
+        if (row[i].number != (float)want[i])
+            fail_msg("column %zu is %.9g, wanted %.9g", i, (double)row[i].number, want[i]);
 }
 
 static void columns_are_taken_by_number(void **state)
@@ -56,13 +56,12 @@ static void columns_are_taken_by_number(void **state)
     struct dataset dataset = three_lists();
     struct schema schema = make_schema(COLUMNS, (const uint32_t[]){2}, 1, false, SCHEMA_LOG1P);
     struct listrows rows;
-    float raw[3 * COLUMNS];
+    union row_cell raw[3 * COLUMNS];
     assert_int_equal(listrows_init(&rows, &dataset, &schema, &doubling, NULL), STATUS_OK);
-    assert_int_equal(rows.longest, 3);
     assert_int_equal(listrows_docs(&rows, 1), 1);
-    listrows_fill(&rows, 0, raw); // f = 1, 3, 4; then f_priv = 2; raw: nothing is transformed
+    listrows_fill(&rows, 0, NULL, raw); // f = 1, 3, 4; then f_priv = 2; raw: nothing is transformed
     assert_row(raw, 8, (const double[]){1, 3, 4, 2, 3, 7, 8, 6});
-    listrows_fill(&rows, 1, raw);
+    listrows_fill(&rows, 1, NULL, raw);
     assert_row(raw, 4, (const double[]){9, 11, 12, 10});
     listrows_fini(&rows);
     schema_fini(&schema);
@@ -75,11 +74,11 @@ static void a_student_sees_fewer_columns(void **state)
     struct schema teacher = make_schema(COLUMNS, (const uint32_t[]){1, 4}, 2, true, SCHEMA_NONE);
     struct schema student;
     struct listrows rows;
-    float raw[6];
+    union row_cell raw[6];
     assert_int_equal(schema_student(&teacher, &student, NULL), STATUS_OK);
     assert_int_equal(listrows_init(&rows, &dataset, &student, &doubling, NULL), STATUS_OK);
-    assert_int_equal(rows.row_width, 2);
-    listrows_fill(&rows, 2, raw);
+    assert_int_equal(student.row_cells, 2);
+    listrows_fill(&rows, 2, NULL, raw);
     assert_row(raw, 6, (const double[]){14, 5, 18, 5, 22, 5});
     listrows_fini(&rows);
     schema_fini(&student);
@@ -94,15 +93,15 @@ static void page_of_the_list(void **state)
     struct dataset dataset = three_lists();
     struct schema schema = make_schema(COLUMNS, (const uint32_t[]){2}, 1, true, SCHEMA_LOG1P);
     struct listrows rows;
-    float raw[3 * WIDTH];
+    union row_cell raw[3 * WIDTH];
     assert_int_equal(listrows_init(&rows, &dataset, &schema, &doubling, NULL), STATUS_OK);
-    assert_int_equal(rows.row_width, WIDTH);
-    listrows_fill(&rows, 0, raw);
+    assert_int_equal(schema.row_cells, WIDTH);
+    listrows_fill(&rows, 0, NULL, raw);
     assert_row(raw, WIDTH, (const double[]){1, 3, 4, 2, 6, 14, 16, 2, 4, 4, log(3)});
     assert_row(raw + WIDTH, WIDTH, (const double[]){3, 7, 8, 6, 2, 6, 8, 2, 4, 4, log(3)});
-    listrows_fill(&rows, 1, raw); // alone: zeros and log 2
+    listrows_fill(&rows, 1, NULL, raw); // alone: zeros and log 2
     assert_row(raw, WIDTH, (const double[]){9, 11, 12, 10, 0, 0, 0, 0, 0, 0, log(2)});
-    listrows_fill(&rows, 2, raw); // g1 = 0, 6, 12: variance (36 + 0 + 36) / 3
+    listrows_fill(&rows, 2, NULL, raw); // g1 = 0, 6, 12: variance (36 + 0 + 36) / 3
     assert_row(raw + WIDTH, WIDTH,
                (const double[]){3, 5, 20, 18, 6, 10, 40, sqrt(24), 0, sqrt(128.0 / 3), log(4)});
     listrows_fini(&rows);
@@ -115,9 +114,9 @@ static void page_without_transform(void **state)
     struct dataset dataset = three_lists();
     struct schema schema = make_schema(1, NULL, 0, true, SCHEMA_NONE);
     struct listrows rows;
-    float raw[2 * 4];
+    union row_cell raw[2 * 4];
     assert_int_equal(listrows_init(&rows, &dataset, &schema, &doubling, NULL), STATUS_OK);
-    listrows_fill(&rows, 0, raw);
+    listrows_fill(&rows, 0, NULL, raw);
     assert_row(raw, 8, (const double[]){1, 3, 1, log(3), 3, 1, 1, log(3)});
     listrows_fini(&rows);
     schema_fini(&schema);

@@ -53,6 +53,8 @@ static void losses_fit_towers(void **state)
         assert_true(taught == (method->kd != LOSS_KD_NONE && method->kd != LOSS_KD_RCR));
         assert_true(method->join == LOSS_JOIN_NONE || method->kd == LOSS_KD_NONE);
         assert_true(method->tau == (method->kd == LOSS_KD_POINTWISE));
+        // every second loss but the pointwise one compares the documents of a list
+        assert_true(method_is_listwise(method) == (method_has_ratio(method) && !method->tau));
         assert_true(method_has_ratio(method) == (method->kd != LOSS_KD_NONE));
     }
 }

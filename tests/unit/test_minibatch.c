@@ -197,7 +197,6 @@ static void arrays_of_a_batch(void **state)
     assert_int_equal(schema_letor(COLUMNS, NULL, 0, false, SCHEMA_LOG1P, &schema, NULL), STATUS_OK);
     assert_int_equal(minibatch_plan_init(&plan, &world->dataset, NULL, 0, 200), STATUS_OK);
     assert_int_equal(minibatch_init(&batch, &plan, &schema, &kernels, NULL), STATUS_OK);
-    assert_int_equal((uintptr_t)batch.x % 64, 0);
     minibatch_plan_start(&plan, 3, 9);
     while (minibatch_plan_next(&plan, &lists)) {
         minibatch_fill(&batch, &lists);
@@ -209,9 +208,9 @@ static void arrays_of_a_batch(void **state)
             for (uint64_t i = batch.offset[q]; i < batch.offset[q + 1]; i++) {
                 uint64_t doc = world->offset[lists.lists[q]] + i - batch.offset[q];
                 assert_int_equal(batch.doc[i], doc);
-                assert_true(batch.x[i * COLUMNS] == (float)doc + 1);
-                assert_true(batch.x[i * COLUMNS + 1] == (float)lists.lists[q] + 1);
-                assert_true(batch.x[i * COLUMNS + 2] == 0);
+                assert_true(batch.cells[i * COLUMNS].number == (float)doc);
+                assert_true(batch.cells[i * COLUMNS + 1].number == (float)lists.lists[q]);
+                assert_true(batch.cells[i * COLUMNS + 2].number == -1);
                 assert_true(batch.label[i] == (doc % 4 == 0 ? 0 : 1)); // grades 0, .5, 1, 1.5
             }
     }
@@ -237,8 +236,8 @@ static void page_columns_of_a_batch(void **state)
     assert_true(minibatch_plan_next(&plan, &lists));
     minibatch_fill(&batch, &lists);
     for (size_t i = 0; i < 3; i++) {
-        assert_true(batch.x[4 * i] == (float)(i + 4));
-        assert_true(batch.x[4 * i + 1] == (15 - (float)(i + 4)) / 2); // g = 4, 5, 6
+        assert_true(batch.cells[4 * i].number == (float)(i + 3));
+        assert_true(batch.cells[4 * i + 1].number == (15 - (float)(i + 4)) / 2); // g = 4, 5, 6
     }
     minibatch_fini(&batch);
     minibatch_plan_fini(&plan);

@@ -228,6 +228,38 @@ static void a_sweep(void **state)
     results_table_free(&table);
 }
 
+// By another measure of ranking the claims are judged and worded by that one, and what A9 asks of
+// GAUC by name is asked once.
+static void ranking_by_gauc(void **state)
+{
+    (void)state;
+    struct results_table table;
+    results_made_init(&table, 3);
+    table.rank = RESULTS_GAUC;
+    static const char *const methods[] = {"base", "pointwise", "listnet", "clid"};
+    for (size_t i = 0; i < 4; i++) { // by NDCG@10 all is the other way round
+        const double gauc = .6 + .01 * (double)i, ndcg = .6 - .01 * (double)i;
+        add(&table, methods[i], RESULTS_GAUC, (double[]){gauc, gauc + .001, gauc});
+        add(&table, methods[i], RESULTS_NDCG10, (double[]){ndcg, ndcg + .001, ndcg});
+    }
+    struct json_value *list = results_claims_list(&table);
+    assert_string_equal(text(check(list, "A1", 0), "what"), "CLID - Base, GAUC");
+    assert_string_equal(text(check(list, "A1", 0), "measure"), "gauc");
+    assert_true(fabs(number(check(list, "A1", 0), "mean") - .03) < 1e-12);
+    assert_int_equal(seen(check(list, "A1", 0)), '1');
+    assert_non_null(strstr(text(claim(list, "A8"), "claim"), "GAUC between Base and CLID"));
+    assert_non_null(strstr(text(claim(list, "A5"), "note"), "at its best GAUC"));
+    const struct json_value *a9 = json_value_get(claim(list, "A9"), "checks");
+    assert_int_equal(json_value_size(a9), 6); // 9, of which 3 ask for GAUC once more
+    json_value_free(list);
+    table.rank = RESULTS_NDCG10;
+    list = results_claims_list(&table);
+    assert_int_equal(seen(check(list, "A1", 0)), '0');
+    assert_int_equal(json_value_size(json_value_get(claim(list, "A9"), "checks")), 9);
+    json_value_free(list);
+    results_table_free(&table);
+}
+
 static void one_seed_tells_nothing(void **state)
 {
     (void)state;
@@ -266,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_relative_limit),
         cmocka_unit_test(a_base_rate),
         cmocka_unit_test(a_sweep),
+        cmocka_unit_test(ranking_by_gauc),
         cmocka_unit_test(one_seed_tells_nothing),
         cmocka_unit_test(nothing_at_all),
     };

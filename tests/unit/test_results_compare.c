@@ -136,6 +136,49 @@ static void fill_sweep(struct results_table *table)
     results_made_choose(table, chosen);
 }
 
+// Base on all lists .40, .42; on a share of them .50 (its search run), .52: a search run on the
+// share differs from .50, by the spread of the share, and not from .40.
+static void like_is_compared_with_like(void **state)
+{
+    (void)state;
+    struct results_table table;
+    results_made_init(&table, 2);
+    table.share = true;
+    const size_t search = results_made_search(&table, "base", (double)NAN);
+    results_made_choose(&table, search);
+    struct results_run *other = &table.runs[table.run_count++];
+    *other = table.runs[search]; // of seed 2 on the share
+    other->search = false;
+    other->share = table.runs[search].share = true;
+    other->test[RESULTS_LOGLOSS] = .52;
+    table.runs[search].test[RESULTS_LOGLOSS] = .50;
+    struct results_run *full = &table.runs[table.run_count];
+    *full = table.runs[search];
+    full->search = full->share = false;
+    table.methods[0].runs[0] = (ptrdiff_t)table.run_count++;
+    results_made_run(&table, "base", 0)->test[RESULTS_LOGLOSS] = .40;
+    results_made_run(&table, "base", 1)->test[RESULTS_LOGLOSS] = .42;
+    const size_t clid = results_made_search(&table, "clid", 1);
+    table.runs[clid].share = true;
+    table.runs[clid].test[RESULTS_LOGLOSS] = .53;
+
+    struct results_interval base, mean, interval;
+    const struct results_pair pair = {
+        .a = {results_table_find(&table, "clid"), (ptrdiff_t)clid, false},
+        .b = results_compare_sample(&table, "base", RESULTS_CHOSEN)};
+    results_compare_mean(&table, &pair.b, RESULTS_TEST, RESULTS_LOGLOSS, &mean);
+    is(mean.mean, .41);
+    results_compare_base(&table, RESULTS_TEST, RESULTS_LOGLOSS, &base);
+    is(base.mean, .51);
+    is(base.half, 12.706204736174707 * .01);
+    results_compare_difference(&table, &pair, RESULTS_TEST, RESULTS_LOGLOSS, &interval);
+    assert_int_equal(interval.n, 1);
+    is(interval.mean, .53 - .50);
+    assert_true(interval.spread);
+    is(interval.half, 12.706204736174707 * .01 * 2); // t sqrt(2) sd, sd = .01 sqrt(2)
+    results_table_free(&table);
+}
+
 static void which_runs(void **state)
 {
     (void)state;
@@ -192,9 +235,13 @@ static void one_run_has_the_spread_of_base(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(means),      cmocka_unit_test(differences_are_paired),
-        cmocka_unit_test(ties),       cmocka_unit_test(one_seed_has_no_interval),
-        cmocka_unit_test(which_runs), cmocka_unit_test(one_run_has_the_spread_of_base),
+        cmocka_unit_test(means),
+        cmocka_unit_test(differences_are_paired),
+        cmocka_unit_test(ties),
+        cmocka_unit_test(one_seed_has_no_interval),
+        cmocka_unit_test(like_is_compared_with_like),
+        cmocka_unit_test(which_runs),
+        cmocka_unit_test(one_run_has_the_spread_of_base),
     };
     return cmocka_run_group_tests_name("results_compare", tests, NULL, NULL);
 }

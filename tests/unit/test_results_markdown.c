@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const char results_text[] =
-    "{\"title\": \"tiny\", \"network\": [128, 64], \"seeds\": [1, 2],"
+    "{\"title\": \"tiny\", \"rank\": {\"key\": \"ndcg10\", \"title\": \"NDCG@10\"},"
+    "\"search_percent\": 10, \"production\": null, \"network\": [128, 64], \"seeds\": [1, 2],"
     "\"runs\": {\"planned\": 9, \"finished\": 8, \"diverged\": 1, \"stopped\": 0}, \"diverged\": "
     "[\"a-s1\", "
     "\"b-s2\"],"
@@ -87,6 +88,7 @@ static void a_page(void **state)
         "below 0: **not seen** (beside the rule)\n",
         "\n- z: not finished; above 0: **cannot be told**\n",
         " 0.50000 + 0.01250; ",
+        "learned from 10 % of the training lists;",
         "\n| Base | - | - | 0.001 | the rule |  |\n| CLID | - | - | - |  | 1 of 2 settings tried "
         "|\n",
         "\nDiverged: a-s1, b-s2.\n",

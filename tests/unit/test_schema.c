@@ -68,6 +68,7 @@ static void test_student_has_nothing_privileged(void **state)
     (void)state;
     struct schema schema, student;
     struct row_field fields[4];
+    struct row_cross crosses[4];
     struct row_layout layout;
     assert_int_equal(from_yaml(sample, &schema, NULL), STATUS_OK);
     assert_int_equal(schema_student(&schema, &student, NULL), STATUS_OK);
@@ -76,7 +77,7 @@ static void test_student_has_nothing_privileged(void **state)
     assert_int_equal(student.row_width, 5);
     assert_false(schema_has_privileged(&student));
     assert_null(schema_find(&student, "spot"));
-    schema_layout(&student, fields, &layout);
+    schema_layout(&student, fields, crosses, &layout);
     assert_int_equal(layout.field_count, 4);
     assert_int_equal(layout.shared_width, 5);
     assert_int_equal(layout.item_width, 5);
@@ -105,9 +106,10 @@ static void test_yaml_faults_have_a_place(void **state)
         {"- name: a\n  scope: itme\n  kind: dense\n  size: 1",
          "feature \"a\": scope \"itme\" is not one of user, context, item (did you mean \"item\"?)",
          2, 10},
-        {"- name: a\n  scope: item\n  kind: id\n  size: 1", "kind \"id\" is not one of dense", 3,
-         9},
-        {"- {name: a, scope: item, kind: cross, size: 1}", "kind \"cross\"", 1, 32},
+        {"- name: a\n  scope: item\n  kind: idd\n  size: 1",
+         "kind \"idd\" is not one of dense, id, id_list, cross", 3, 9},
+        {"- {name: a, scope: item, kind: cross, size: 1}", "size means nothing for kind cross", 1,
+         45},
         {"- {name: a, scope: item, kind: dense}", "feature \"a\" has no size", 1, 3},
         {"- {name: a, scope: item, kind: dense, size: 0}", "size 0 is not in 1..65536", 1, 45},
         {"- {name: a, scope: item, kind: dense, size: 65537}", "size 65537", 1, 45},
@@ -181,16 +183,16 @@ static void test_json_faults(void **state)
         {"[]", "not a list"},
         {"[7]", "is an object"},
         {"[" JSON(",\"sizes\":1") "]", "unknown key \"sizes\""},
-        {"[" JSON(",\"columns\":[1]") "]", "1 columns for a size of 2"},
+        {"[" JSON(",\"columns\":[1]") "]", "columns is not a list of 2 feature numbers"},
         {"[" JSON(",\"columns\":[2,2]") "]", "not ascending"},
         {"[" JSON(",\"columns\":[0,2]") "]", "not a feature number"},
         {"[" JSON(",\"columns\":[1,4294967296]") "]", "not a feature number"},
         {"[" JSON(",\"default\":\"0\"") "]", "not a number"},
         {"[" JSON() "," JSON() "]", "twice"},
-        {"[{\"name\":\"a\"}]", "kind is missing"},
+        {"[{\"name\":\"a\"}]", "feature \"a\" has no kind"},
         {"[{\"kind\":\"dense\",\"name\":\"a\",\"privileged\":false,\"scope\":\"item\",\"size\":2.0,"
          "\"source\":\"sent\",\"transform\":\"none\"}]",
-         "size has the wrong type"},
+         "size is not an integer"},
         {"[{\"kind\":\"dense\",\"name\":\"a\",\"privileged\":false,\"scope\":\"item\",\"size\":2,"
          "\"source\":\"page\",\"transform\":\"none\"}]",
          "must be privileged"},
@@ -235,7 +237,7 @@ static void test_letor(void **state)
     assert_int_equal(schema_letor(0, NULL, 0, false, SCHEMA_NONE, &schema, &diag), STATUS_CONFIG);
     assert_int_equal(schema_letor(40000, NULL, 0, true, SCHEMA_NONE, &schema, &diag),
                      STATUS_CONFIG);
-    assert_non_null(strstr(diag.words, "more than 65536 inputs"));
+    assert_non_null(strstr(diag.words, "more than 65536 columns or values"));
 }
 
 int main(void)

@@ -3,7 +3,7 @@
 
 #include "model/safetensors.h"
 #include "tests/support/check.h"
-#include "tests/support/make_checkpoint.h"
+#include "tests/support/make_checkpoint_kinds.h"
 #include "tests/support/scratch.h"
 
 #include <math.h>
@@ -24,8 +24,8 @@ static double in_double(const struct checkpoint *c, size_t row)
     size_t at = 0;
     for (size_t f = 0; f < c->schema.count; f++)
         for (uint32_t i = 0; i < c->schema.features[f].size; i++, at++) {
-            double raw = at < 4 ? (double)c->golden_shared[row * 4 + at]
-                                : (double)c->golden_row[row * 9 + at - 4];
+            double raw = at < 4 ? (double)c->golden_shared[row * 4 + at].number
+                                : (double)c->golden_row[row * 9 + at - 4].number;
             bool log_it = c->schema.features[f].transform == SCHEMA_LOG1P;
             x[at] = log_it ? copysign(log1p(fabs(raw)), raw) : raw;
         }
@@ -59,7 +59,8 @@ static void test_scores_the_network(void **state)
         const struct checkpoint *c = &scorer.checkpoint;
         for (size_t row = 0; row < 8; row++) {
             // The row among seven of its like: the same bits as alone.
-            float rows[7 * 9], logit[7];
+            union row_cell rows[7 * 9];
+            float logit[7];
             struct scorer_input input;
             for (size_t i = 0; i < 7; i++)
                 memcpy(rows + i * 9, c->golden_row + (row + i) % 8 * 9, 9 * sizeof(float));
@@ -84,7 +85,8 @@ static void test_small_arena_is_an_error(void **state)
     struct scorer scorer;
     struct scorer_input input;
     struct arena arena;
-    float raw[9] = {0}, shared[4] = {0}, logit[1];
+    union row_cell raw[9] = {0}, shared[4] = {0};
+    float logit[1];
     scratch_path(*state, "m", path);
     assert_int_equal(make_checkpoint_file(path, &spec, NULL), STATUS_OK);
     assert_int_equal(scorer_load(path, kernels_at(0), &scorer, NULL), STATUS_OK);
@@ -123,6 +125,147 @@ static void test_golden_rows_are_held_to_the_bit(void **state)
     }
 }
 
+// Histories of every length, ids missing and known, of a student with DIN of either activation: the
+// candidates of a request together have the bits of each alone, and of the scalar kernels.
+static void check_together(const char *path, const struct make_checkpoint *kinds)
+{
+    enum { N = 8 };
+    float first[N * N];
+    assert_int_equal(make_checkpoint_file(path, kinds, NULL), STATUS_OK);
+    for (size_t k = 0; k < kernels_count(); k++) {
+        if (!kernels_runnable(k))
+            continue;
+        struct scorer scorer;
+        struct scorer_input input;
+        struct arena arena;
+        struct diag diag = {0};
+        float together[N * N], alone;
+        size_t bytes = 0;
+        if (scorer_load(path, kernels_at(k), &scorer, &diag) != STATUS_OK)
+            fail_msg("%s: %s", diag.path, diag.words);
+        const struct checkpoint *c = &scorer.checkpoint;
+        const size_t row_cells = c->schema.row_cells;
+        assert_true(scorer_bytes(&scorer, N, &bytes));
+        assert_int_equal(arena_init(&arena, bytes), STATUS_OK); // which is enough
+        for (size_t i = 0; i < N; i++) {
+            const union row_cell *shared = c->golden_shared + i * c->schema.shared_cells;
+            arena_reset(&arena);
+            assert_int_equal(scorer_featurise(&scorer, shared, c->golden_row, N, &arena, &input),
+                             STATUS_OK);
+            assert_int_equal(scorer_logits(&scorer, &input, N, &arena, together + i * N),
+                             STATUS_OK);
+            for (size_t row = 0; row < N; row++) {
+                arena_reset(&arena);
+                assert_int_equal(scorer_featurise(&scorer, shared, c->golden_row + row * row_cells,
+                                                  1, &arena, &input),
+                                 STATUS_OK);
+                assert_int_equal(scorer_logits(&scorer, &input, 1, &arena, &alone), STATUS_OK);
+                assert_memory_equal(&together[i * N + row], &alone, sizeof alone);
+            }
+            assert_memory_equal(&together[i * N + i], &c->golden_logit[i], sizeof(float));
+        }
+        if (k == 0)
+            memcpy(first, together, sizeof first);
+        assert_memory_equal(first, together, sizeof first);
+        arena_fini(&arena);
+        scorer_fini(&scorer);
+    }
+}
+
+static void test_candidates_together_and_alone(void **state)
+{
+    char path[128];
+    struct make_checkpoint kinds = spec;
+    scratch_path(*state, "kinds", path);
+    kinds.yaml = MAKE_CHECKPOINT_KINDS;
+    kinds.features = NULL;
+    for (unsigned i = 0; i < 4; i++) {
+        kinds.attention =
+            (struct checkpoint_attention){2, {17, 5}, i % 2 == 0 ? DIN_PRELU : DIN_DICE, i >= 2};
+        kinds.seed = 20 + i;
+        check_together(path, &kinds);
+    }
+}
+
+static double activated(const struct din_weights *din, const struct din_layer *layer, size_t j,
+                        double h)
+{
+    if (din->activation == DIN_PRELU)
+        return h > 0 ? h : (double)layer->kappa[j] * h;
+    double z = (h - (double)layer->mean[j]) / sqrt((double)layer->var[j] + 1e-9);
+    double kappa = (double)layer->kappa[j];
+    return h * (kappa + (1 - kappa) / (1 + exp(-z)));
+}
+
+// a_b by spec/algorithm.md 1.2, its first layer as model/din.h has it.
+static double attention(const struct din_weights *din, const float *eb, const float *et)
+{
+    double x[32], y[32];
+    for (size_t j = 0; j < din->layers[0].out; j++) {
+        x[j] = (double)din->layers[0].bias[j];
+        for (size_t k = 0; k < din->dim; k++)
+            x[j] += (double)din->a[j * din->dim + k] * (double)eb[k] +
+                    (double)din->b[j * din->dim + k] * (double)et[k] +
+                    (double)din->c[j * din->dim + k] * (double)eb[k] * (double)et[k];
+        x[j] = activated(din, &din->layers[0], j, x[j]);
+    }
+    for (size_t l = 1; l < din->layer_count; l++) {
+        const struct din_layer *layer = &din->layers[l];
+        for (size_t j = 0; j < layer->out; j++) {
+            y[j] = (double)layer->bias[j];
+            for (size_t k = 0; k < layer->in; k++)
+                y[j] += (double)layer->weight[j * layer->in + k] * x[k];
+            if (l + 1 < din->layer_count)
+                y[j] = activated(din, layer, j, y[j]);
+        }
+        memcpy(x, y, sizeof x);
+    }
+    return x[0];
+}
+
+// One layer over i (dim 2) and h, its history: logit = w . (h's u, e_i) + bias, in double.
+static void test_scores_din(void **state)
+{
+    char path[128];
+    struct make_checkpoint din = {
+        .role = CHECKPOINT_STUDENT,
+        .yaml = "- {name: i, scope: item, kind: id, buckets: 6, dim: 2}\n"
+                "- {name: h, scope: user, kind: id_list, table: i, max_len: 5, pool: din, target: "
+                "i}\n",
+        .seed = 2,
+    };
+    scratch_path(*state, "din", path);
+    for (unsigned i = 0; i < 4; i++) {
+        din.attention =
+            (struct checkpoint_attention){2, {9, 4}, i % 2 == 0 ? DIN_PRELU : DIN_DICE, i >= 2};
+        struct checkpoint c;
+        assert_int_equal(make_checkpoint(&din, &c, NULL), STATUS_OK);
+        for (size_t row = 0; row < c.golden_rows; row++) {
+            const union row_cell *history = c.golden_shared + row * 5;
+            const float *table = c.tables[0], *et = table + 2 * c.golden_row[row].id;
+            double a[5], most = -1e9, sum = 0, u[2] = {0, 0};
+            size_t count = 0;
+            for (; count < 5 && history[count].id != 0; count++) {
+                a[count] = attention(&c.din[0], table + 2 * history[count].id, et);
+                most = fmax(most, a[count]);
+            }
+            for (size_t b = 0; b < count; b++)
+                sum += exp(a[b] - most);
+            for (size_t b = 0; b < count; b++)
+                for (size_t k = 0; k < 2; k++)
+                    u[k] += (i >= 2 ? exp(a[b] - most) / sum : a[b]) *
+                            (double)table[2 * history[b].id + k];
+            const float *w = c.layers[0].weight;
+            double want = (double)c.layers[0].bias[0] + (double)w[0] * (double)et[0] +
+                          (double)w[1] * (double)et[1] + (double)w[2] * u[0] + (double)w[3] * u[1];
+            if (!(fabs((double)c.golden_logit[row] - want) <= 1e-5 * fmax(1, fabs(want))))
+                fail_msg("case %u, row %zu: got %.9g, want %.9g", i, row,
+                         (double)c.golden_logit[row], want);
+        }
+        checkpoint_fini(&c);
+    }
+}
+
 static int setup(void **state)
 {
     static struct scratch scratch;
@@ -143,6 +286,8 @@ int main(void)
         cmocka_unit_test(test_scores_the_network),
         cmocka_unit_test(test_small_arena_is_an_error),
         cmocka_unit_test(test_golden_rows_are_held_to_the_bit),
+        cmocka_unit_test(test_candidates_together_and_alone),
+        cmocka_unit_test(test_scores_din),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

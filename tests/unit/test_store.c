@@ -18,7 +18,11 @@ static const size_t hidden[] = {4};
 
 static struct make_checkpoint spec_of(uint64_t seed)
 {
-    return (struct make_checkpoint){CHECKPOINT_STUDENT, "f:item:3", hidden, 1, seed};
+    return (struct make_checkpoint){.role = CHECKPOINT_STUDENT,
+                                    .features = "f:item:3",
+                                    .hidden = hidden,
+                                    .hidden_count = 1,
+                                    .seed = seed};
 }
 
 // A fresh model folder NAME in the scratch folder, and a valid student beside it.

@@ -17,31 +17,31 @@ static const struct net_train_config small = {
 
 static float x[ROWS * WIDTH];
 
-static struct minibatch batch_of(const struct schema *schema)
+// An input of `width` columns that has nothing to learn.
+static struct input_train input_of(size_t width)
 {
     for (size_t i = 0; i < ROWS * WIDTH; i++)
         x[i] = (float)((i * 7) % 11) - 5;
-    return (struct minibatch){.schema = schema, .docs = ROWS, .x = x};
+    return (struct input_train){.x = x, .width = width};
 }
 
 static void sees_its_columns_alone(void **state)
 {
     (void)state;
-    const struct schema schema = {.row_width = WIDTH};
-    struct minibatch batch = batch_of(&schema);
+    struct input_train input = input_of(WIDTH);
     struct team *team = team_start(1);
     struct tower tower;
     float before[ROWS];
-    assert_int_equal(tower_init(&tower, "shallow", &small, 0, 3, WIDTH, team, NULL), STATUS_OK);
-    tower_forward(&tower, &batch, 0, 0);
+    assert_int_equal(tower_init(&tower, "shallow", &small, 0, 3, &input, team, NULL), STATUS_OK);
+    tower_forward(&tower, ROWS, 0, 0);
     memcpy(before, tower.logit, sizeof(before));
     for (size_t row = 0; row < ROWS; row++)
         for (size_t column = 0; column < 3; column++)
             x[row * WIDTH + column] += 100 * (float)row;
-    tower_forward(&tower, &batch, 0, 0);
+    tower_forward(&tower, ROWS, 0, 0);
     assert_memory_equal(tower.logit, before, sizeof(before));
     x[WIDTH + 4] += 1;
-    tower_forward(&tower, &batch, 0, 0);
+    tower_forward(&tower, ROWS, 0, 0);
     assert_memory_not_equal(tower.logit, before, sizeof(before));
     tower_fini(&tower);
     team_stop(team);
@@ -51,17 +51,16 @@ static void sees_its_columns_alone(void **state)
 static void sees_all_columns_in_place(void **state)
 {
     (void)state;
-    const struct schema schema = {.row_width = 2};
-    struct minibatch batch = batch_of(&schema);
+    struct input_train input = input_of(2);
     struct team *team = team_start(1);
     struct tower tower;
     struct net_train *net;
     float want[ROWS];
-    assert_int_equal(tower_init(&tower, "student", &small, .25, 0, 2, team, NULL), STATUS_OK);
+    assert_int_equal(tower_init(&tower, "student", &small, .25, 0, &input, team, NULL), STATUS_OK);
     assert_null(tower.x);
     assert_int_equal(net_train_new(&small, team, &net, NULL), STATUS_OK);
     net_train_init(net, .25);
-    tower_forward(&tower, &batch, 0, 0);
+    tower_forward(&tower, ROWS, 0, 0);
     net_train_forward(net, x, ROWS, 0, 0, want);
     assert_memory_equal(tower.logit, want, sizeof(want));
     net_train_free(net);
@@ -74,13 +73,12 @@ static void sees_all_columns_in_place(void **state)
 static void squares_of_all_towers_clip_each(void **state)
 {
     (void)state;
-    const struct schema schema = {.row_width = 2};
-    struct minibatch batch = batch_of(&schema);
+    struct input_train input = input_of(2);
     struct team *team = team_start(1);
     struct adam_config adam = {.beta1 = .9, .beta2 = .999, .epsilon = 1e-8, .clip_norm = 1e-3};
     struct tower tower;
-    assert_int_equal(tower_init(&tower, "student", &small, 0, 0, 2, team, NULL), STATUS_OK);
-    tower_forward(&tower, &batch, 0, 0);
+    assert_int_equal(tower_init(&tower, "student", &small, 0, 0, &input, team, NULL), STATUS_OK);
+    tower_forward(&tower, ROWS, 0, 0);
     for (size_t i = 0; i < ROWS; i++)
         tower.grad[i] = i % 2 ? 1 : -2;
     double squares = tower_backward(&tower, team), other = 5 * squares, sum = 0;
