@@ -363,6 +363,31 @@ static void test_long_line(void **state)
     log_case_fini(&log);
 }
 
+// A line beyond every limit is refused, or left out without being held.
+static void test_endless_line(void **state)
+{
+    (void)state;
+    static const char good[] = "\n{\"user\":{\"age\":4},\"candidates\":[{\"label\":1}]}\n";
+    struct log_case log;
+    struct dataset data;
+    const size_t size = LINEREAD_MAX_LINE + (3 << 20);
+    char *text = malloc(size + sizeof good);
+    assert_non_null(text);
+    memset(text, 'x', size);
+    memcpy(text + size, good, sizeof good);
+    log_case_init(&log, "- {name: age, scope: user, kind: dense, size: 1}\n");
+    assert_int_equal(log_case_text(&log, text, &plain, &data), STATUS_TOO_LARGE);
+    assert_non_null(strstr(log.words, "log.jsonl:1: the line is longer"));
+    const struct dataset_options options = {.skip_bad = 1};
+    assert_int_equal(log_case_open(&log, "log.jsonl", &options, &data), STATUS_OK);
+    assert_int_equal(data.lists, 1);
+    assert_int_equal(data.skipped_lines, 1);
+    assert_true(dataset_shared(&data, 0)->number == 4);
+    dataset_close(&data);
+    free(text);
+    log_case_fini(&log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,7 +395,8 @@ int main(void)
         cmocka_unit_test(test_faults),     cmocka_unit_test(test_vocabulary_faults),
         cmocka_unit_test(test_bad_lines),  cmocka_unit_test(test_threads_and_files),
         cmocka_unit_test(test_cache),      cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_unlabelled), cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_unlabelled), cmocka_unit_test(test_endless_line),
+        cmocka_unit_test(test_long_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
