@@ -64,6 +64,27 @@ static void describe_inputs(const struct schema *schema, struct buf *out)
     }
 }
 
+static void describe_tables(const struct checkpoint *checkpoint, struct buf *out)
+{
+    const struct schema *schema = &checkpoint->schema;
+    const struct checkpoint_attention *attention = &checkpoint->attention;
+    size_t rows = 0, numbers = 0;
+    for (size_t i = 0; i < schema->table_count; i++) {
+        rows += schema->tables[i].rows;
+        numbers += schema->tables[i].rows * schema->tables[i].dim;
+    }
+    if (schema->table_count > 0)
+        buf_printf(out, "tables       %zu, %zu rows, %zu numbers\n", schema->table_count, rows,
+                   numbers);
+    if (attention->hidden_count == 0)
+        return;
+    buf_printf(out, "attention    of %zu lists", checkpoint->din_count);
+    for (size_t k = 0; k < attention->hidden_count; k++)
+        buf_printf(out, " -> %zu", attention->hidden[k]);
+    buf_printf(out, " -> 1, %s between%s\n", attention->activation == DIN_DICE ? "Dice" : "PReLU",
+               attention->softmax ? ", softmax over the list" : "");
+}
+
 static void describe_layers(const struct checkpoint *checkpoint, struct buf *out)
 {
     size_t numbers = 0;
@@ -74,6 +95,7 @@ static void describe_layers(const struct checkpoint *checkpoint, struct buf *out
         numbers += layer->out * (layer->in + 1);
     }
     buf_printf(out, ", ReLU between, fp32, %zu numbers\n", numbers);
+    describe_tables(checkpoint, out);
     buf_printf(out, "golden rows  %zu, proven at every load\n", checkpoint->golden_rows);
 }
 

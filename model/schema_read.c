@@ -453,7 +453,7 @@ struct json_value *schema_to_json(const struct schema *schema)
         if (feature->page_of != NULL)
             json_value_set_text(map, "of", feature->page_of);
         // Of its own table; else the owner says it.
-        if (feature->dim > 0)
+        if (feature->dim > 0 && feature->table_of == NULL)
             json_value_set_int(map, "dim", feature->dim);
         if (feature->kind == SCHEMA_DENSE)
             set_dense(map, feature);

@@ -160,10 +160,10 @@ static MUST_USE enum status check_source(const struct schema_rules_place *place,
         return schema_rules_fault(
             place, reterr, "feature \"%s\": a position is an id of encode identity", feature->name);
     if (feature->quantiles > 0 || feature->transform == SCHEMA_STANDARDISE ||
-        (feature->size != 1 && feature->source != SCHEMA_PAGE))
+        feature->has_default || (feature->size != 1 && feature->source != SCHEMA_PAGE))
         return schema_rules_fault(place, reterr,
                                   "feature \"%s\" is one number made from the page, without "
-                                  "quantiles or standardise",
+                                  "quantiles, standardise or default",
                                   feature->name);
     return STATUS_OK;
 }

@@ -22,7 +22,7 @@ static struct schema_feature encoding_plain(const struct schema_feature *feature
     plain.edge_count = 0;
     plain.columns = NULL;
     plain.quantiles = plain.quantiles > 0 ? 2 : 0;
-    plain.dim = plain.kind == SCHEMA_DENSE ? plain.quantiles > 0 : 1;
+    plain.dim = plain.dim > 0; // of its own table
     plain.pool = plain.kind == SCHEMA_ID_LIST ? SCHEMA_MEAN : SCHEMA_SUM;
     plain.target_of = NULL;
     return plain;

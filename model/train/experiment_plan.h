@@ -13,7 +13,7 @@
 
 #include "model/train/experiment.h"
 
-enum { EXPERIMENT_ID = 112, EXPERIMENT_NONE = -1 };
+enum { EXPERIMENT_ID = 144, EXPERIMENT_NONE = -1 };
 
 // What is searched. Unused: NaN.
 struct experiment_setting {

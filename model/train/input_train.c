@@ -1,5 +1,6 @@
 #include "model/train/input_train.h"
 
+#include "base/hash64.h"
 #include "base/num.h"
 #include "model/embed_pool.h"
 #include "model/featurise.h"
@@ -57,7 +58,7 @@ MUST_USE static enum status input_train_din(struct input_train *input,
         .activation = config->attention.activation == DIN_DICE ? DIN_TRAIN_DICE : DIN_TRAIN_PRELU,
         .softmax = config->attention.softmax,
         .shards = config->shards,
-        .seed = config->seed,
+        .seed = hash64(feature->name, strlen(feature->name), config->seed),
     };
     for (size_t k = 0; k < unit.hidden_count; k++)
         unit.hidden[k] = config->attention.hidden[k];
