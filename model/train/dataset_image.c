@@ -177,6 +177,8 @@ enum status dataset_image_finish(void *image, struct dataset_image_header *heade
     header->content_hash = dataset.content_hash = dataset_image_content_hash(&dataset);
     header->header_hash = dataset_image_header_hash(header);
     memcpy(image, header, sizeof(*header));
+    if (dataset.schema != NULL) // names, grades and bounds were looked at too
+        madvise(image, layout->end, MADV_DONTNEED);
     if (header->content_hash == 0)
         code = diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
     else if (mprotect(image, layout->end, PROT_READ) != 0)

@@ -158,7 +158,7 @@ enum status dataset_join(const struct shards *shards, const struct dataset_optio
 {
     if (shards->count == 1)
         return dataset_join_image(shards->paths[0], options, NULL, ret_dataset, reterr);
-    struct dataset_owned *owned;
+    struct dataset_owned *owned = NULL;
     struct dataset sum = {0};
     size_t names = 0;
     bool has[3] = {false};
