@@ -79,11 +79,28 @@ void minibatch_plan_start(struct minibatch_plan *plan, uint64_t seed, uint32_t e
     }
 }
 
+// Lets go of the lists of a window that is over.
+static void minibatch_release(const struct minibatch_plan *plan, size_t window)
+{
+    const size_t per_window = MINIBATCH_WINDOW / MINIBATCH_BLOCK;
+    const size_t blocks = (plan->lists + MINIBATCH_BLOCK - 1) / MINIBATCH_BLOCK;
+    for (size_t i = window * per_window; i < (window + 1) * per_window && i < blocks; i++) {
+        const size_t first = (size_t)(plan->as_given ? i : plan->blocks[i]) * MINIBATCH_BLOCK;
+        const size_t left = plan->lists - first;
+        const size_t last = first + (left < MINIBATCH_BLOCK ? left : MINIBATCH_BLOCK) - 1;
+        dataset_release(plan->dataset, plan->subset[first], plan->subset[last] + 1);
+    }
+}
+
 bool minibatch_plan_next(struct minibatch_plan *plan, struct minibatch_lists *ret_lists)
 {
-    size_t first = plan->next, docs = 0;
+    const size_t first = plan->next, window = first / MINIBATCH_WINDOW;
+    size_t docs = 0;
     while (plan->next < plan->lists && docs < plan->batch)
         docs += minibatch_docs_of(plan->dataset, plan->order[plan->next++]);
+    // A minibatch may reach into the next window; what it still reads is fetched again.
+    if (plan->lists > MINIBATCH_WINDOW && plan->next / MINIBATCH_WINDOW > window)
+        minibatch_release(plan, window);
     if (docs < 2) {
         plan->dropped += docs;
         return false;
