@@ -23,7 +23,7 @@ import tempfile
 BATCH, ALPHA, LR, DECAY, DROPOUT, HIDDEN, ATTENTION = 1024, 0.5, 1e-3, 1e-6, 0.1, (128, 64), (80, 40)
 WINDOW = int(os.environ.get("BENCH_WINDOW", "12"))  # minibatches
 PAIRS = int(os.environ.get("BENCH_PAIRS", "20"))
-T95 = {19: 2.093, 9: 2.262, 5: 2.571, 3: 3.182}
+T95 = {3: 3.182, 5: 2.571, 9: 2.262, 19: 2.093, 29: 2.045}  # Student's t by degrees of freedom
 TOLERANCE = 1e-4
 BUILD = pathlib.Path(os.environ.get("BUILD_DIR", "build/release"))
 CONFIG = f"""\
@@ -56,9 +56,12 @@ class Feature:
         self.first, self.cells, self.rows, self.dim = int(first), int(cells), int(rows), int(dim)
 
 
-def build_model(torch, features, split):
-    """The peer, as one would write it in PyTorch; `split`: the attention's first layer in three parts, not over a
-    concatenation."""
+WAYS = ("padded", "split", "packed")
+
+
+def build_model(torch, features, way):
+    """The peer, as one would write it in PyTorch. Ways of the attention over (row, behaviour): padded, all columns of the
+    first layer's input side by side; split, the first layer in three parts; packed, without the padding."""
     from torch import nn
     from torch.nn import functional
 
@@ -72,24 +75,32 @@ def build_model(torch, features, split):
                 width = hidden
             self.out = nn.Linear(width, 1)
 
-        def first(self, behaviours, target, of):
-            """behaviours (lists, T, dim), target (rows, dim), of (rows): each row's list -> (rows, T, hidden)."""
+        def first(self, mine, here, behaviours, target, of):
+            """mine (rows, T, dim), here (rows, 1, dim) -> (rows, T, hidden)."""
             linear = self.linears[0]
-            mine, here = behaviours[of], target.unsqueeze(1)
-            if not split:
+            if way != "split":
                 here = here.expand_as(mine)
-                return mine, linear(torch.cat((mine, here, mine - here, mine * here), 2))
+                return linear(torch.cat((mine, here, mine - here, mine * here), -1))
             w1, w2, w3, w4 = linear.weight.chunk(4, 1)
             by_behaviour = functional.linear(behaviours, w1 + w3)[of]
             by_row = functional.linear(target, w2 - w3, linear.bias).unsqueeze(1)
-            return mine, functional.linear(mine * here, w4) + by_behaviour + by_row
+            return functional.linear(mine * here, w4) + by_behaviour + by_row
 
-        def forward(self, behaviours, mask, target, of):
-            mine, h = self.first(behaviours, target, of)
+        def score(self, h):
             for linear, kappa in zip([None, *self.linears[1:]], self.kappas):
                 h = h if linear is None else linear(h)
-                h = kappa(h.view(-1, h.shape[2])).view_as(h)
-            weight = self.out(h).squeeze(2) * mask[of]
+                h = kappa(h.view(-1, h.shape[-1])).view_as(h)
+            return self.out(h).squeeze(-1)
+
+        def forward(self, behaviours, mask, target, of):
+            """behaviours (lists, T, dim), mask (lists, T), target (rows, dim), of (rows): each row's list -> (rows, dim)."""
+            if way == "packed":
+                row, place = mask[of].nonzero(as_tuple=True)
+                mine = behaviours[of[row], place]
+                weight = self.score(self.first(mine, target[row], behaviours, target, of))
+                return torch.zeros_like(target).index_add(0, row, weight.unsqueeze(1) * mine)
+            mine = behaviours[of]
+            weight = self.score(self.first(mine, target.unsqueeze(1), behaviours, target, of)) * mask[of]
             return torch.bmm(weight.unsqueeze(1), mine).squeeze(1)
 
     def make_tower(width):
@@ -193,9 +204,9 @@ def tensors_of(torch, path):
             for name, value in load_file(path).items()}
 
 
-def check(torch, folder, features, split):
+def check(torch, folder, features, way):
     """The greatest differences between our logits and losses of a minibatch and PyTorch's, with our weights."""
-    model, losses = build_model(torch, features, split)
+    model, losses = build_model(torch, features, way)
     load_state(torch, model, folder / "state.safetensors")
     batch = tensors_of(torch, folder / "check.safetensors")
     batch["of"] = torch.repeat_interleave(torch.arange(len(batch["shared"])), batch["offset"].diff())
@@ -209,7 +220,7 @@ def check(torch, folder, features, split):
             "spread": float(batch["student"].std())}
 
 
-def torch_worker(folder, threads, split):
+def torch_worker(folder, threads, way):
     import time
 
     import torch
@@ -221,7 +232,7 @@ def torch_worker(folder, threads, split):
         features = [Feature(line) for line in file.metadata()["features"].splitlines()]
     data = tensors_of(torch, folder / "data.safetensors")
     offset, lists = data["offset"], len(data["shared"])
-    model, losses = build_model(torch, features, split)
+    model, losses = build_model(torch, features, way)
     sparse = list(model.tables.parameters())
     dense = [p for name, p in model.named_parameters() if not name.startswith("tables.")]
     optimisers = [torch.optim.SparseAdam(sparse, lr=LR), torch.optim.Adam(
@@ -251,7 +262,7 @@ def torch_worker(folder, threads, split):
     for line in sys.stdin:
         start = time.perf_counter()
         if line.startswith("check"):
-            print(json.dumps(check(torch, folder, features, split)), flush=True)
+            print(json.dumps(check(torch, folder, features, way)), flush=True)
             continue
         docs = sum(step() for _ in range(int(line.split()[1])))
         print(f"{time.perf_counter() - start:.6f} {docs}", flush=True)
@@ -297,14 +308,12 @@ def make_data(folder):
     (folder / "config.yaml").write_text(CONFIG)
 
 
-def ours(folder, threads, core=""):
-    return Worker([BUILD / "tests/bench_joint", folder / "config.yaml", folder, str(threads)],
-                  {"OPENBLAS_CORETYPE": core} if core else {})
+def ours(folder, threads):
+    return Worker([BUILD / "tests/bench_joint", folder / "config.yaml", folder, str(threads)], {})
 
 
-def peer(folder, threads, split, core=""):
-    return Worker([torch_python(), "-B", __file__, "--worker", folder, str(threads), split],
-                  {"OPENBLAS_CORETYPE": core} if core else {})
+def peer(folder, threads, way, **env):
+    return Worker([torch_python(), "-B", __file__, "--worker", folder, str(threads), way], env)
 
 
 def compare(a, b):
@@ -320,16 +329,16 @@ def compare(a, b):
     return *speeds, math.exp(middle), math.exp(middle - half), math.exp(middle + half)
 
 
-def prove(folder, split):
+def prove(folder, way):
     """Trains ours a little, then holds PyTorch with our weights to our numbers."""
     a = ours(folder, 2)
     a.ask("train 100")
     a.ask("check")
-    b = peer(folder, 2, split)
+    b = peer(folder, 2, way)
     found = json.loads(b.ask("check"))
     a.stop()
     b.stop()
-    print(f"same weights, {split}: greatest difference of the student's logits {found['student']:.1e} (they spread by "
+    print(f"same weights, {way}: greatest difference of the student's logits {found['student']:.1e} (they spread by "
           f"{found['spread']:.2f}), of the teacher's {found['teacher']:.1e}, of the losses {found['losses']:.1e}")
     if not max(found["student"], found["teacher"], found["losses"]) <= TOLERANCE:
         sys.exit(f"not the same model: more than {TOLERANCE}")
@@ -342,16 +351,23 @@ def main():
         first = ours(folder, 1)
         core = first.name
         first.stop()
-        for split in ("concatenated", "split"):
-            prove(folder, split)
+        for way in WAYS:
+            prove(folder, way)
         rows = []
-        for threads in (1, 2):
-            for split in ("concatenated", "split"):
-                rows.append((threads, f"PyTorch, {split}", compare(ours(folder, threads), peer(folder, threads, split))))
-        rows.append((2, f"PyTorch, split, its OpenBLAS core {core}", compare(ours(folder, 2), peer(folder, 2, "split", core))))
-        rows.append((2, "ctr once more (A/A)", compare(ours(folder, 2), ours(folder, 2))))
+
+        def row(threads, what, other):
+            rows.append((threads, what, compare(ours(folder, threads), other)))
+
+        for way in WAYS:
+            row(1, f"PyTorch, {way}, 1 thread", peer(folder, 1, way))
+        for way in WAYS:
+            row(2, f"PyTorch, {way}, 2 threads", peer(folder, 2, way))
+        row(2, "the same, OpenBLAS on 1 thread", peer(folder, 2, "packed", OPENBLAS_NUM_THREADS="1"))
+        for way in WAYS:
+            row(2, f"PyTorch, {way}, 1 thread", peer(folder, 1, way))
+        row(2, "ctr once more (A/A)", ours(folder, 2))
     print(f"\n{PAIRS} pairs of windows of {WINDOW} minibatches; OpenBLAS core of ctr: {core}\n")
-    print("| threads | beside ctr | ctr, impressions/s | the other, impressions/s | ratio | 95 % interval |")
+    print("| threads of ctr | beside it | ctr, impressions/s | the other, impressions/s | ratio | 95 % interval |")
     print("| --: | --- | --: | --: | --: | --- |")
     for threads, what, (mine, theirs, ratio, low, high) in rows:
         print(f"| {threads} | {what} | {mine:,.0f} | {theirs:,.0f} | {ratio:.2f} | {low:.2f} to {high:.2f} |")
@@ -359,6 +375,6 @@ def main():
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--worker"]:
-        torch_worker(pathlib.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "split")
+        torch_worker(pathlib.Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
     else:
         main()
