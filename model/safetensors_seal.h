@@ -1,5 +1,5 @@
-// Where the digest of a safetensors file stands in its header, what it must be, and what is believed
-// once it holds. Of the container only.
+// Where the digest of a safetensors file stands in its header, what it must be, and what is
+// believed once it holds. Of the container only.
 #pragma once
 
 #include "base/digest.h"

@@ -81,8 +81,8 @@ static void open_all(struct share *share, char **argv)
     const struct kernels *kernels;
     size_t bytes = 0;
     read_bodies(share, argv[2]);
-    share->limits = (struct serve_limits){.max_body_bytes = 4 << 20,
-                                          .rank = {.max_candidates = MAX_REQUESTS}};
+    share->limits =
+        (struct serve_limits){.max_body_bytes = 4 << 20, .rank = {.max_candidates = MAX_REQUESTS}};
     need(kernels_choose("auto", &kernels, &diag), &diag);
     need(registry_open(argv[1], "", kernels, &share->registry, &diag), &diag);
     need(server_metrics_init(&share->metrics, 1), &diag);
@@ -120,8 +120,8 @@ static void ask(struct share *share, const struct body *body)
         .body = body->text, .size = body->size, .arrival_ns = tick_ns()};
     struct diag diag = {0};
     buf_clear(&share->reply);
-    enum status code = serve_rank(&share->serve, registry_model(&share->registry), &call,
-                                  &share->reply);
+    enum status code =
+        serve_rank(&share->serve, registry_model(&share->registry), &call, &share->reply);
     if (code != STATUS_OK)
         need(diag_set(&diag, code, "%s", buf_view(&share->reply).data), &diag);
 }

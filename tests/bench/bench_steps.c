@@ -77,9 +77,11 @@ static void make_net(struct steps *s, unsigned threads)
                                   .label = s->label,
                                   .offset = s->offset,
                                   .doc = s->document};
-    const struct input_train_config input = {
-        .schema = &s->schema, .name = "input", .shards = SHARDS, .max_rows = s->batch_docs,
-        .max_lists = 1};
+    const struct input_train_config input = {.schema = &s->schema,
+                                             .name = "input",
+                                             .shards = SHARDS,
+                                             .max_rows = s->batch_docs,
+                                             .max_lists = 1};
     if (s->team == NULL ||
         schema_letor(INPUT, NULL, 0, false, SCHEMA_NONE, &s->schema, NULL) != STATUS_OK ||
         input_train_init(&s->input, &input, s->team, NULL) != STATUS_OK ||
