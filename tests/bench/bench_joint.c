@@ -54,7 +54,7 @@ static void open_data(struct joint *joint, char **argv)
     joint->folder = argv[2];
     need(train_config_load(&source, &joint->config, &joint->doc, &diag), &diag);
     need(kernels_choose("auto", &joint->kernels, &diag), &diag);
-    need(traindata_open(&joint->config, joint->folder, &joint->data, &diag), &diag);
+    need(traindata_open(&joint->config, joint->folder, NULL, &joint->data, &diag), &diag);
     joint->team = team_start((unsigned)joint->config.train_threads);
     if (joint->team == NULL)
         need(STATUS_NO_MEMORY, &diag);

@@ -17,14 +17,16 @@ enum { INPUT = 136, SHARDS = 2 };
 
 struct steps {
     size_t docs, batch_docs, next;
-    float *data, *x, *click, *label; // (docs, INPUT), (batch, INPUT), (docs), (batch)
+    float *data, *click, *label; // (docs, INPUT), (docs), (batch)
+    union row_cell *cells;       // (batch, INPUT)
     uint32_t *order;
     uint64_t *document, offset[2];
     struct team *team;
+    struct input_train input;
     struct tower tower;
     struct objective objective;
     struct minibatch batch;
-    struct input_train input; // with nothing to learn
+    struct schema schema;
     uint32_t step;
 };
 
@@ -64,17 +66,25 @@ static void make_net(struct steps *s, unsigned threads)
                                          .seed = 1};
     const struct objective_config objective = {.loss = {.kd = LOSS_KD_NONE, .alpha = 1}};
     s->team = team_start(threads);
-    s->x = memory(s->batch_docs * INPUT, sizeof(float));
+    s->cells = memory(s->batch_docs * INPUT, sizeof(*s->cells));
     s->label = memory(s->batch_docs, sizeof(float));
     s->document = memory(s->batch_docs, sizeof(uint64_t));
-    s->input = (struct input_train){.x = s->x, .width = INPUT};
     s->offset[1] = s->batch_docs;
-    s->batch = (struct minibatch){.docs = s->batch_docs,
+    s->batch = (struct minibatch){.schema = &s->schema,
+                                  .docs = s->batch_docs,
                                   .lists = 1,
+                                  .cells = s->cells,
                                   .label = s->label,
                                   .offset = s->offset,
                                   .doc = s->document};
+    const struct input_train_config input = {.schema = &s->schema,
+                                             .name = "input",
+                                             .shards = SHARDS,
+                                             .max_rows = s->batch_docs,
+                                             .max_lists = 1};
     if (s->team == NULL ||
+        schema_letor(INPUT, NULL, 0, false, SCHEMA_NONE, &s->schema, NULL) != STATUS_OK ||
+        input_train_init(&s->input, &input, s->team, NULL) != STATUS_OK ||
         tower_init(&s->tower, "student", &net, -1, 0, &s->input, s->team, NULL) != STATUS_OK ||
         objective_init(&s->objective, &objective, s->batch_docs, NULL) != STATUS_OK)
         exit(EXIT_FAILURE);
@@ -96,13 +106,15 @@ static void train_batch(struct steps *s)
         shuffle(s);
     for (size_t i = 0; i < s->batch_docs; i++) {
         uint32_t document = s->order[s->next++];
-        memcpy(s->x + i * INPUT, s->data + (size_t)document * INPUT, INPUT * sizeof(float));
+        memcpy(s->cells + i * INPUT, s->data + (size_t)document * INPUT, INPUT * sizeof(float));
         s->label[i] = s->click[document];
         s->document[i] = document;
     }
     const struct objective_step at = {0, s->step, s->step, NULL};
     struct objective_value value;
-    tower_forward(&s->tower, s->batch_docs, 0, s->step);
+    if (input_train_forward(&s->input, &s->batch, NULL) != STATUS_OK)
+        exit(EXIT_FAILURE);
+    tower_forward(&s->tower, s->batch.docs, 0, s->step);
     if (objective_grads(&s->objective, &s->batch, &s->tower, 1, &at, &value) != STATUS_OK)
         exit(EXIT_FAILURE);
     double squares = tower_backward(&s->tower, s->team);

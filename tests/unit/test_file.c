@@ -227,6 +227,39 @@ static void test_sweep(void **state)
     assert_int_equal(file_sweep(scratch_path(&scratch, "a.txt", path), NULL), STATUS_IO);
 }
 
+static void test_read_part(void **state)
+{
+    (void)state;
+    char path[128], part[4] = {0};
+    int fd = -1;
+    size_t size = 0;
+    struct diag diag;
+    scratch_file(&scratch, "p", "12345", 5, path);
+    assert_int_equal(file_open(path, &fd, &size, &diag), STATUS_OK);
+    assert_int_equal(size, 5);
+    assert_int_equal(file_read_part(fd, path, 1, part, 3, &diag), STATUS_OK);
+    assert_memory_equal(part, "234", 4);
+    assert_int_equal(file_read_part(fd, path, 3, part, 3, &diag), STATUS_IO);
+    close(fd);
+    assert_int_equal(file_open(scratch.folder, &fd, &size, &diag), STATUS_IO);
+}
+
+static void test_move(void **state)
+{
+    (void)state;
+    char from[128], to[128];
+    struct diag diag;
+    scratch_file(&scratch, "from", "new", 3, from);
+    scratch_file(&scratch, "to", "older", 5, to);
+    size_t before = entries();
+    assert_int_equal(file_move(from, to, &diag), STATUS_OK);
+    assert_int_equal(entries(), before - 1);
+    check_content(to, "new");
+    assert_int_equal(file_move(from, to, &diag), STATUS_NOT_FOUND);
+    assert_string_equal(diag.file, from);
+    check_content(to, "new");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +271,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_abort_and_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_read_part, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_move, setup, teardown),
         cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
