@@ -184,12 +184,16 @@ static struct span pctr_text(const struct share *share, size_t i)
 {
     const struct span id = share->request.candidates[i].id;
     const char *reply = buf_view(&share->reply).data;
-    char key[RANK_MAX_ID_BYTES + 16];
-    snprintf(key, sizeof(key), "\"id\":\"%.*s\"", (int)id.size, id.data);
-    const char *at = strstr(reply, key);
+    struct buf key;
+    buf_init(&key, RANK_MAX_ID_BYTES + 16);
+    buf_text(&key, "\"id\":\"");
+    buf_span(&key, id);
+    buf_char(&key, '"');
+    const char *at = strstr(reply, buf_view(&key).data);
     at = at == NULL ? NULL : strstr(at, "\"pctr\":");
+    buf_fini(&key);
     if (at == NULL) {
-        fprintf(stderr, "bench_share: no %s in the reply\n", key);
+        fprintf(stderr, "bench_share: candidate %zu is not in the reply\n", i);
         exit(EXIT_FAILURE);
     }
     at += strlen("\"pctr\":");
@@ -198,7 +202,7 @@ static struct span pctr_text(const struct share *share, size_t i)
 
 static void check_bits(struct share *share)
 {
-    char expected[MAX_REQUESTS][32], text[32];
+    char expected[MAX_REQUESTS][32];
     size_t n, differ = 0;
     run_apart(share);
     n = share->request.count;
@@ -209,9 +213,7 @@ static void check_bits(struct share *share)
         differ += !span_is(pctr_text(share, i), expected[i]);
     for (size_t i = 0; i < n; i++) {
         ask(share, &share->bodies[1 + i]);
-        snprintf(text, sizeof(text), "%.*s", (int)pctr_text(share, i).size,
-                 pctr_text(share, i).data);
-        differ += strcmp(text, expected[i]) != 0;
+        differ += !span_is(pctr_text(share, i), expected[i]);
     }
     printf("bits of pctr, whole and singles against apart: %zu of %zu differ\n", differ, 2 * n);
     if (differ > 0 || n + 1 != share->count)

@@ -100,7 +100,7 @@ void experiment_made_run(struct experiment_made *made, const struct experiment_m
 
 void experiment_made_forget(struct experiment_made *made, const char *id)
 {
-    char name[128], path[128];
+    char name[192], path[128];
     snprintf(name, sizeof(name), "runs/%s/run.json", made_entry(made, id)->id);
     assert_int_equal(file_remove(scratch_path(&made->scratch, name, path), NULL), STATUS_OK);
     experiment_plan_look(&made->experiment, &made->plan);

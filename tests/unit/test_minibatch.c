@@ -244,12 +244,54 @@ static void page_columns_of_a_batch(void **state)
     schema_fini(&schema);
 }
 
+// Lists of one document, more than a window holds: the order is made of permuted blocks, shuffled
+// inside windows.
+static void large_data_are_read_in_windows(void **state)
+{
+    (void)state;
+    enum { MANY = 2 * MINIBATCH_WINDOW + 3 * MINIBATCH_BLOCK + 17 };
+    static uint64_t offset[MANY + 1];
+    static uint32_t first_order[MANY];
+    static unsigned char seen[MANY];
+    struct minibatch_plan plan;
+    for (size_t i = 0; i <= MANY; i++)
+        offset[i] = i;
+    const struct dataset dataset = {.lists = MANY, .docs = MANY, .columns = 1, .offset = offset};
+    assert_int_equal(minibatch_plan_init(&plan, &dataset, NULL, 0, 1024), STATUS_OK);
+    minibatch_plan_start(&plan, 3, 5);
+    memcpy(first_order, plan.order, sizeof(first_order));
+    size_t moved = 0, blocks_of_window[(MANY / MINIBATCH_BLOCK) + 1] = {0}, blocks = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        assert_false(seen[plan.order[i]]);
+        seen[plan.order[i]] = 1;
+        moved += plan.order[i] != i;
+        blocks_of_window[plan.order[i] / MINIBATCH_BLOCK] += i < MINIBATCH_WINDOW;
+    }
+    assert_true(moved > MANY / 2);
+    // The first window has whole blocks only, but for one short one at most.
+    for (size_t b = 0; b <= MANY / MINIBATCH_BLOCK; b++) {
+        blocks += blocks_of_window[b] > 0;
+        assert_true(blocks_of_window[b] == 0 || blocks_of_window[b] >= 17);
+    }
+    assert_true(blocks <= MINIBATCH_WINDOW / MINIBATCH_BLOCK + 1);
+    minibatch_plan_start(&plan, 3, 5);
+    assert_memory_equal(plan.order, first_order, sizeof(first_order));
+    minibatch_plan_start(&plan, 3, 6);
+    assert_memory_not_equal(plan.order, first_order, sizeof(first_order));
+    plan.as_given = true;
+    minibatch_plan_start(&plan, 3, 5);
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(plan.order[i], i);
+    minibatch_plan_fini(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_epoch),
         cmocka_unit_test(order_depends_on_seed_and_epoch),
         cmocka_unit_test(a_subset_stays_a_subset),
+        cmocka_unit_test(large_data_are_read_in_windows),
         cmocka_unit_test(a_rest_of_one_is_dropped),
         cmocka_unit_test(arrays_of_a_batch),
         cmocka_unit_test(page_columns_of_a_batch),

@@ -426,7 +426,7 @@ static void made_of_the_page(void **state)
          "\"x\" is one number made from the page, without quantiles", NEXT, 3},
         {"- {name: x, scope: item, kind: dense, source: position, transform: standardise, "
          "privileged: true}",
-         "\"x\" is one number made from the page, without quantiles or standardise", NEXT, 3},
+         "\"x\" is one number made from the page, without quantiles, standardise or default", NEXT, 3},
         {"- {name: x, scope: item, kind: dense, size: 3, source: page, privileged: true}",
          "\"x\": source page is made by data.page_context", NEXT, 3},
     };
