@@ -1,7 +1,8 @@
 // The checkpoint loader against any bytes. The digest is set anew first, so that the fuzzer gets
 // past it. Properties: a file is refused with words, or it is a consistent model: a student has
 // nothing privileged, the first layer reads exactly the declared columns, and each golden row, ids
-// and histories among it, gives a probability inside (0, 1) or an error; and its calibration never falls where the logit rises.
+// and histories among it, gives a probability inside (0, 1) or an error; and its calibration never
+// falls where the logit rises.
 #include "model/checkpoint.h"
 #include "model/safetensors.h"
 #include "model/scorer.h"

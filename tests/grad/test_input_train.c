@@ -1,5 +1,5 @@
-// The whole input: L = sum c * x in double, written here from spec/algorithm.md 1 over raw cells, and
-// its central differences in every number of every table and of DIN, against what the way back
+// The whole input: L = sum c * x in double, written here from spec/algorithm.md 1 over raw cells,
+// and its central differences in every number of every table and of DIN, against what the way back
 // leaves. Rows that no cell names must get nothing.
 #include "model/train/input_train.h"
 #include "tests/support/check.h"
@@ -118,7 +118,7 @@ static void unit(const struct reference *r, const double *values, size_t d, size
         linear(tensor(r, values, d, layer, "weight"), tensor(r, values, d, layer, "bias"), in, out,
                n, z, y);
         (attention->activation == DIN_DICE ? dice : prelu)(tensor(r, values, d, layer, "kappa"),
-                                                            out, n, y);
+                                                           out, n, y);
         memcpy(z, y, n * out * sizeof(*z));
         in = out;
     }
@@ -218,8 +218,8 @@ static double loss(void *context, const double *values)
     memset(r->x, 0, ROWS * width * sizeof(*r->x));
     for (size_t f = 0, d = 0; f < schema->count; f++) {
         const struct schema_feature *feature = &schema->features[f];
-        double *x = r->x + feature->column +
-                    (schema_in_shared_columns(feature) ? 0 : schema->shared_width);
+        double *x =
+            r->x + feature->column + (schema_in_shared_columns(feature) ? 0 : schema->shared_width);
         if (feature->privileged && !r->input->config.privileged)
             continue;
         if (schema_is_din(feature)) {

@@ -1,5 +1,5 @@
-// The whole tower: gradients of all parameters and of its input against central differences of a double forward pass
-// written here, for every kind of tower; dropout with given masks.
+// The whole tower: gradients of all parameters and of its input against central differences of a
+// double forward pass written here, for every kind of tower; dropout with given masks.
 #include "model/train/net_train.h"
 #include "tests/support/numeric.h"
 

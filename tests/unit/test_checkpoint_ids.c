@@ -218,8 +218,8 @@ static void replace(struct parts *parts, const char *from, const char *to)
 // Writes the parts, reads them, and lets them go. words NULL: they are good.
 static void refused(struct parts *parts, const char *words)
 {
-    const struct safetensors_note notes[] = {
-        {"format", safetensors_note(&parts->file, "format")}, {"manifest", parts->manifest}};
+    const struct safetensors_note notes[] = {{"format", safetensors_note(&parts->file, "format")},
+                                             {"manifest", parts->manifest}};
     char path[128], text[800];
     struct checkpoint read;
     struct diag diag = {0};
@@ -311,7 +311,8 @@ static void vocabularies(void **state)
     put_offset(*state, 3, 13, "vocab.brand.offsets: the vocabulary's offsets do not fit");
     put_offset(*state, 3, UINT64_MAX, "vocab.brand.offsets: the vocabulary's offsets do not fit");
     put_offset(*state, 1, 10, "vocab.brand.offsets: the vocabulary's offsets do not ascend");
-    put_offset(*state, 2, UINT64_MAX, "vocab.brand.offsets: the vocabulary's offsets do not ascend");
+    put_offset(*state, 2, UINT64_MAX,
+               "vocab.brand.offsets: the vocabulary's offsets do not ascend");
     put_offset(*state, 1, 9, "vocab.brand.offsets"); // an empty id
     struct parts parts;
     take_apart(&parts, &teacher, *state);
@@ -360,9 +361,9 @@ static void edges_of_buckets(void **state)
 static void attention(void **state)
 {
     static const char *const needed[] = {
-        "din.history.a",        "din.history.b",     "din.history.c",      "din.history.bias",
-        "din.history.0.kappa",  "din.history.0.var", "din.history.0.mean", "din.recent.1.weight",
-        "din.recent.1.bias",    "din.recent.c",      "din.recent.1.kappa", "din.recent.2.weight",
+        "din.history.a",       "din.history.b",     "din.history.c",      "din.history.bias",
+        "din.history.0.kappa", "din.history.0.var", "din.history.0.mean", "din.recent.1.weight",
+        "din.recent.1.bias",   "din.recent.c",      "din.recent.1.kappa", "din.recent.2.weight",
         "din.recent.2.bias",
     };
     struct parts parts;
@@ -411,8 +412,9 @@ static void attention_of_nothing(void **state)
     struct parts parts;
     plain.yaml = "- {name: i, scope: item, kind: id, buckets: 3, dim: 2}\n";
     take_apart(&parts, &plain, *state);
-    replace(&parts, "\"network\":{",
-            "\"network\":{\"attention\":{\"activation\":\"dice\",\"hidden\":[2],\"softmax\":true},");
+    replace(
+        &parts, "\"network\":{",
+        "\"network\":{\"attention\":{\"activation\":\"dice\",\"hidden\":[2],\"softmax\":true},");
     refused(&parts, "0 features of pool din, and an attention of 1 hidden layers");
     take_apart(&parts, &teacher, *state);
     char *from = strstr(parts.manifest, "\"attention\":{"), *to = strchr(from, '}') + 2;
@@ -448,11 +450,16 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_written_is_read), cmocka_unit_test(a_student_of_what_was_read),
-        cmocka_unit_test(is_described),             cmocka_unit_test(cells_out_of_range),
-        cmocka_unit_test(numbers_of_tables),        cmocka_unit_test(vocabularies),
-        cmocka_unit_test(edges_of_buckets),         cmocka_unit_test(attention),
-        cmocka_unit_test(attention_of_nothing),     cmocka_unit_test(a_student_with_a_page),
+        cmocka_unit_test(what_was_written_is_read),
+        cmocka_unit_test(a_student_of_what_was_read),
+        cmocka_unit_test(is_described),
+        cmocka_unit_test(cells_out_of_range),
+        cmocka_unit_test(numbers_of_tables),
+        cmocka_unit_test(vocabularies),
+        cmocka_unit_test(edges_of_buckets),
+        cmocka_unit_test(attention),
+        cmocka_unit_test(attention_of_nothing),
+        cmocka_unit_test(a_student_with_a_page),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

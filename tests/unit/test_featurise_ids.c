@@ -1,6 +1,6 @@
-// Ids, lists, buckets and what is made of the page, as columns: stated by hand, of small tables whose
-// numbers are exact in float. The same bits for every kernel set; a row by itself has the bits that
-// it has among others.
+// Ids, lists, buckets and what is made of the page, as columns: stated by hand, of small tables
+// whose numbers are exact in float. The same bits for every kernel set; a row by itself has the
+// bits that it has among others.
 #include "model/featurise.h"
 
 #include "base/yamldoc.h"

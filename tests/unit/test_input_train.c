@@ -1,5 +1,5 @@
-// The input as towers use it: the same bits for any number of threads, towers that share it, and what
-// a step moves. Its gradients are held to differences in tests/grad/test_input_train.c.
+// The input as towers use it: the same bits for any number of threads, towers that share it, and
+// what a step moves. Its gradients are held to differences in tests/grad/test_input_train.c.
 #include "model/train/input_train.h"
 #include "model/train/tower.h"
 #include "tests/support/check.h"
@@ -113,8 +113,7 @@ static void a_step_moves_what_was_used(void **state)
         bool used = false;
         for (size_t q = 0; q < INPUT_CASE_LISTS; q++)
             used |= row != 0 && test.shared[q * test.schema.shared_cells].id == row;
-        const bool same =
-            memcmp(before + row * 3, users->values + row * 3, 3 * sizeof(float)) == 0;
+        const bool same = memcmp(before + row * 3, users->values + row * 3, 3 * sizeof(float)) == 0;
         if (same == used)
             fail_msg("row %zu is %s and %s", row, used ? "used" : "not used",
                      same ? "stays" : "moves");

@@ -50,13 +50,13 @@ static const struct {
     uint32_t offset, column;
     const char *table;
 } places[COUNT] = {
-    {"user_id", true, true, 0, 0, "user_id"},    {"age", true, true, 1, 4, "age"},
-    {"when", true, true, 2, 7, "when"},          {"hour", true, true, 3, 9, "hour"},
-    {"pair", false, false, 0, 0, "pair"},        {"history", true, false, 4, 2, "item_id"},
-    {"item_id", false, false, 1, 6, "item_id"},  {"brand", false, false, 2, 10, "brand"},
-    {"words", false, false, 3, 13, "brand"},     {"price", false, false, 6, 16, NULL},
-    {"others", false, false, 8, 18, "item_id"},  {"brands", false, false, 8, 22, "brands"},
-    {"dwell", true, false, 9, 27, NULL},         {"place", false, false, 8, 28, "place"},
+    {"user_id", true, true, 0, 0, "user_id"},   {"age", true, true, 1, 4, "age"},
+    {"when", true, true, 2, 7, "when"},         {"hour", true, true, 3, 9, "hour"},
+    {"pair", false, false, 0, 0, "pair"},       {"history", true, false, 4, 2, "item_id"},
+    {"item_id", false, false, 1, 6, "item_id"}, {"brand", false, false, 2, 10, "brand"},
+    {"words", false, false, 3, 13, "brand"},    {"price", false, false, 6, 16, NULL},
+    {"others", false, false, 8, 18, "item_id"}, {"brands", false, false, 8, 22, "brands"},
+    {"dwell", true, false, 9, 27, NULL},        {"place", false, false, 8, 28, "place"},
 };
 
 static void everything_has_its_place(void **state)
@@ -260,8 +260,10 @@ static void the_layout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_has_its_place), cmocka_unit_test(names_lead_to_places),
-        cmocka_unit_test(tables_have_their_sizes),  cmocka_unit_test(a_student_keeps_what_serves),
+        cmocka_unit_test(everything_has_its_place),
+        cmocka_unit_test(names_lead_to_places),
+        cmocka_unit_test(tables_have_their_sizes),
+        cmocka_unit_test(a_student_keeps_what_serves),
         cmocka_unit_test(the_layout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,7 +36,8 @@ static const char every_kind[] =
     "target: item_id}\n"
     "- {name: age, scope: user, kind: dense, quantiles: 8, dim: 3}\n"
     "- {name: hour, scope: context, kind: id, encode: identity, buckets: 24, dim: 2}\n"
-    "- {name: tags, scope: context, kind: id_list, encode: vocab, min_count: 2, dim: 3, pool: sum}\n"
+    "- {name: tags, scope: context, kind: id_list, encode: vocab, min_count: 2, dim: 3, pool: "
+    "sum}\n"
     "- {name: item_id, scope: item, kind: id, encode: hash, buckets: 1000, dim: 4}\n"
     "- {name: brand, scope: item, kind: id, encode: vocab, dim: 3}\n"
     "- {name: words, scope: item, kind: id_list, table: brand, max_len: 3}\n"
@@ -186,12 +187,13 @@ struct refusal {
 };
 
 enum { NEXT = 7 }; // the first line of `more`
-static const char base[] = "- {name: u, scope: user, kind: id, buckets: 9, dim: 4}\n"
-                           "- {name: i, scope: item, kind: id, buckets: 9, dim: 4}\n"
-                           "- {name: v, scope: item, kind: id, buckets: 9, dim: 4}\n"
-                           "- {name: p, scope: item, kind: id, buckets: 9, dim: 4, privileged: true}\n"
-                           "- {name: h, scope: context, kind: id_list, buckets: 9, dim: 4}\n"
-                           "- {name: d, scope: item, kind: dense, size: 1}\n";
+static const char base[] =
+    "- {name: u, scope: user, kind: id, buckets: 9, dim: 4}\n"
+    "- {name: i, scope: item, kind: id, buckets: 9, dim: 4}\n"
+    "- {name: v, scope: item, kind: id, buckets: 9, dim: 4}\n"
+    "- {name: p, scope: item, kind: id, buckets: 9, dim: 4, privileged: true}\n"
+    "- {name: h, scope: context, kind: id_list, buckets: 9, dim: 4}\n"
+    "- {name: d, scope: item, kind: dense, size: 1}\n";
 
 static void refuses(const struct refusal *cases, size_t count)
 {
@@ -241,8 +243,8 @@ static void keys_that_mean_nothing(void **state)
          "table means nothing for kind cross", NEXT + 1, 10},
         {"- name: x\n  source: sent\n  kind: id_list\n  scope: item",
          "source means nothing for kind id_list", NEXT + 1, 11},
-        {"- name: x\n  of: i\n  kind: id_list\n  scope: item",
-         "of means nothing for kind id_list", NEXT + 1, 7},
+        {"- name: x\n  of: i\n  kind: id_list\n  scope: item", "of means nothing for kind id_list",
+         NEXT + 1, 7},
         {"- name: x\n  buckts: 3\n  kind: id\n  scope: item",
          "unknown key \"buckts\" of a feature (did you mean \"buckets\"?)", NEXT + 1, 3},
         {"- name: x\n  kind: ids\n  scope: item", "kind \"ids\" is not one of", NEXT + 1, 9},

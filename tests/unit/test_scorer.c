@@ -180,8 +180,8 @@ static void test_candidates_together_and_alone(void **state)
     kinds.yaml = MAKE_CHECKPOINT_KINDS;
     kinds.features = NULL;
     for (unsigned i = 0; i < 4; i++) {
-        kinds.attention = (struct checkpoint_attention){
-            2, {17, 5}, i % 2 == 0 ? DIN_PRELU : DIN_DICE, i >= 2};
+        kinds.attention =
+            (struct checkpoint_attention){2, {17, 5}, i % 2 == 0 ? DIN_PRELU : DIN_DICE, i >= 2};
         kinds.seed = 20 + i;
         check_together(path, &kinds);
     }
@@ -236,8 +236,8 @@ static void test_scores_din(void **state)
     };
     scratch_path(*state, "din", path);
     for (unsigned i = 0; i < 4; i++) {
-        din.attention = (struct checkpoint_attention){
-            2, {9, 4}, i % 2 == 0 ? DIN_PRELU : DIN_DICE, i >= 2};
+        din.attention =
+            (struct checkpoint_attention){2, {9, 4}, i % 2 == 0 ? DIN_PRELU : DIN_DICE, i >= 2};
         struct checkpoint c;
         assert_int_equal(make_checkpoint(&din, &c, NULL), STATUS_OK);
         for (size_t row = 0; row < c.golden_rows; row++) {
