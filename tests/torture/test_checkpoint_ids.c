@@ -74,7 +74,7 @@ static void test_every_byte_sealed(void **state)
         file_free(&copy);
     }
     assert_true(good > 500); // numbers may change
-    assert_true(bad > 3000);  // header, manifest, pads, ids and offsets mostly may not
+    assert_true(bad > 3000); // header, manifest, pads, ids and offsets mostly may not
 }
 
 static void test_every_allocation_fails(void **state)

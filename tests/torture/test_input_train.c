@@ -59,8 +59,7 @@ static void test_every_allocation_fails(void **state)
     assert_non_null(team);
     for (unsigned mode = 0; mode < 2; mode++) {
         unsigned long nth = 1;
-        while (attempt(&test, &config, team, nth,
-                       mode == 0 ? FAILMALLOC_ONCE : FAILMALLOC_SINCE)) {
+        while (attempt(&test, &config, team, nth, mode == 0 ? FAILMALLOC_ONCE : FAILMALLOC_SINCE)) {
             nth++;
             assert_true(nth < 1000);
         }
