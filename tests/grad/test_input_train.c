@@ -143,7 +143,7 @@ static void attend(const struct reference *r, const double *values, size_t d, do
     const struct schema_feature *target = &r->test->schema.features[f->target];
     const struct minibatch *batch = &r->test->batch;
     const size_t dim = f->dim;
-    double z[MAX_PAIRS * 4 * MAX_DIM], a[MAX_PAIRS];
+    double z[MAX_PAIRS * 4 * MAX_DIM] = {0}, a[MAX_PAIRS] = {0};
     size_t n = 0;
     for (size_t q = 0; q < batch->lists; q++)
         for (size_t i = (size_t)batch->offset[q]; i < batch->offset[q + 1]; i++) {

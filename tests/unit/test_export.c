@@ -1,5 +1,5 @@
-// What is exported scores as the network in evaluation mode does: tables and DIN unfolded in training,
-// folded in serving. With a student of a teacher's input, and of its own.
+// What is exported scores as the network in evaluation mode does: tables and DIN unfolded in
+// training, folded in serving. With a student of a teacher's input, and of its own.
 #include "model/train/export.h"
 
 #include "tests/support/check.h"
@@ -57,8 +57,8 @@ static void cells_of(const struct input_case *test, const struct schema *to, boo
                      size_t block, union row_cell *cells)
 {
     const struct schema *from = &test->schema;
-    const union row_cell *all = shared ? test->shared + block * from->shared_cells
-                                       : test->cells + block * from->row_cells;
+    const union row_cell *all =
+        shared ? test->shared + block * from->shared_cells : test->cells + block * from->row_cells;
     for (size_t f = 0; f < to->count; f++) {
         const struct schema_feature *feature = &to->features[f];
         if (schema_in_shared_cells(feature) == shared)
