@@ -1,5 +1,5 @@
-// The whole tower: gradients of all parameters against central differences of a double forward pass
-// written here, for every kind of tower; dropout with given masks.
+// The whole tower: gradients of all parameters and of its input against central differences of a
+// double forward pass written here, for every kind of tower; dropout with given masks.
 #include "model/train/net_train.h"
 #include "tests/support/numeric.h"
 
@@ -17,7 +17,7 @@ enum { N = 13, INPUT = 4, MAX_WIDTH = 8, MAX_FLOATS = 1024 };
 struct reference {
     const struct net_train_config *config;
     const struct param_set *params;
-    const double *x, *upstream;
+    const double *x, *upstream, *values;
     double logit[N];
 };
 
@@ -105,8 +105,16 @@ static double loss(void *context, const double *values)
     return sum;
 }
 
+static double loss_of_x(void *context, const double *x)
+{
+    struct reference *r = context;
+    r->x = x;
+    return loss(r, r->values);
+}
+
 static void check(struct net_train_config config)
 {
+    config.grad_input = true;
     config.input = INPUT;
     config.max_rows = N;
     config.seed = 3;
@@ -129,7 +137,7 @@ static void check(struct net_train_config config)
         net_train_values(net)[i] += .01F * (float)(i % 7);
         values[i] = (double)net_train_values(net)[i];
     }
-    struct reference r = {&config, params, wide_x, wide_upstream, {0}};
+    struct reference r = {&config, params, wide_x, wide_upstream, values, {0}};
     net_train_forward(net, x, N, 0, 0, logit);
     net_train_backward(net, upstream);
     (void)loss(&r, values);
@@ -137,6 +145,8 @@ static void check(struct net_train_config config)
     numeric_gradient(loss, &r, values, params->floats, want);
     // A chain of a few float layers: some hundred roundings of 6e-8.
     numeric_is_close("gradient", net_train_grads(net), want, params->floats, 1e-5);
+    numeric_gradient(loss_of_x, &r, wide_x, N * INPUT, want);
+    numeric_is_close("input", net_train_grad_input(net), want, N * INPUT, 1e-5);
     net_train_free(net);
     team_stop(team);
 }

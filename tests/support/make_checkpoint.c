@@ -291,7 +291,8 @@ static MUST_USE enum status make_hostile(const char *path, const struct make_che
     struct make_checkpoint teacher = *spec;
     teacher.role = CHECKPOINT_TEACHER;
     char *features = NULL;
-    if (asprintf(&features, "%s,%s", spec->features, extra_feature) < 0)
+    if (asprintf(&features, "%s%s%s", spec->features != NULL ? spec->features : "",
+                 spec->features != NULL ? "," : "", extra_feature) < 0)
         return STATUS_NO_MEMORY;
     teacher.features = features;
     enum status code = make_checkpoint_file(path, &teacher, reterr);

@@ -1,6 +1,8 @@
 // make_checkpoint --role student|teacher|widened|disguised --features f:item:136:log1p --hidden
 // 64,32
-//                 --seed 1 OUT: writes a checkpoint with random weights, for tests in Python.
+//                 --seed 1 [--schema features.yaml] [--attention 36,16 --dice --softmax]
+//                 OUT: writes a checkpoint with random weights, for tests in Python.
+#include "base/file.h"
 #include "base/num.h"
 #include "tests/support/make_checkpoint.h"
 
@@ -9,14 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static MUST_USE bool read_hidden(char *text, size_t *widths, size_t *ret_count)
+static char *schema_text; // of --schema
+
+// The features of a configuration; their text lives as long as the program.
+static MUST_USE bool read_schema(const char *path, const char **ret_yaml)
+{
+    struct file_bytes bytes = {0};
+    if (file_read(path, 1 << 20, 0, &bytes, NULL) != STATUS_OK)
+        return false;
+    free(schema_text);
+    *ret_yaml = schema_text = strndup((const char *)bytes.data, bytes.size);
+    file_free(&bytes);
+    return schema_text != NULL;
+}
+
+static MUST_USE bool read_hidden(char *text, size_t most, size_t *widths, size_t *ret_count)
 {
     char *rest = NULL;
     size_t count = 0;
     for (char *word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
         uint64_t width = 0;
-        if (count == CHECKPOINT_MAX_LAYERS - 1 ||
-            num_parse_u64(span_of(word), &width) != STATUS_OK || width == 0 ||
+        if (count == most || num_parse_u64(span_of(word), &width) != STATUS_OK || width == 0 ||
             width > CHECKPOINT_MAX_WIDTH)
             return false;
         widths[count++] = (size_t)width;
@@ -45,10 +60,13 @@ int main(int argc, char **argv)
                                             {"features", required_argument, NULL, 'f'},
                                             {"hidden", required_argument, NULL, 'h'},
                                             {"seed", required_argument, NULL, 's'},
+                                            {"schema", required_argument, NULL, 'y'},
+                                            {"attention", required_argument, NULL, 'a'},
+                                            {"dice", no_argument, NULL, 'd'},
+                                            {"softmax", no_argument, NULL, 'm'},
                                             {NULL, 0, NULL, 0}};
     size_t hidden[CHECKPOINT_MAX_LAYERS] = {0};
-    struct make_checkpoint spec = {
-        .role = CHECKPOINT_STUDENT, .features = "f:item:136:log1p", .hidden = hidden, .seed = 1};
+    struct make_checkpoint spec = {.role = CHECKPOINT_STUDENT, .hidden = hidden, .seed = 1};
     const char *role = "student";
     bool good = true;
     for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -57,18 +75,29 @@ int main(int argc, char **argv)
         else if (option == 'f')
             spec.features = optarg;
         else if (option == 'h')
-            good = read_hidden(optarg, hidden, &spec.hidden_count);
+            good = read_hidden(optarg, CHECKPOINT_MAX_LAYERS - 1, hidden, &spec.hidden_count);
+        else if (option == 'y')
+            good = read_schema(optarg, &spec.yaml);
+        else if (option == 'a')
+            good = read_hidden(optarg, DIN_MAX_LAYERS - 1, spec.attention.hidden,
+                               &spec.attention.hidden_count);
+        else if (option == 'd')
+            spec.attention.activation = DIN_DICE;
+        else if (option == 'm')
+            spec.attention.softmax = true;
         else if (option == 's')
             good = num_parse_u64(span_of(optarg), &spec.seed) == STATUS_OK;
         else
             good = false;
     }
     if (!good || optind != argc - 1) {
-        fprintf(stderr,
-                "usage: make_checkpoint [--role student|teacher|widened|disguised] "
-                "[--features NAME:SCOPE:SIZE[:log1p],...] [--hidden N,...] [--seed N] OUT\n");
+        fprintf(stderr, "usage: make_checkpoint [--role student|teacher|widened|disguised] "
+                        "[--features NAME:SCOPE:SIZE[:log1p],...] [--hidden N,...] [--seed N] "
+                        "[--schema FILE] [--attention N,... [--dice] [--softmax]] OUT\n");
         return 2;
     }
+    if (spec.features == NULL && spec.yaml == NULL)
+        spec.features = "f:item:136:log1p";
     struct diag diag = {0};
     char text[800];
     enum status code = write_it(role, argv[optind], &spec, &diag);

@@ -200,7 +200,7 @@ static double activated(const struct din_weights *din, const struct din_layer *l
 // a_b by spec/algorithm.md 1.2, its first layer as model/din.h has it.
 static double attention(const struct din_weights *din, const float *eb, const float *et)
 {
-    double x[32], y[32];
+    double x[32] = {0}, y[32] = {0};
     for (size_t j = 0; j < din->layers[0].out; j++) {
         x[j] = (double)din->layers[0].bias[j];
         for (size_t k = 0; k < din->dim; k++)
