@@ -142,7 +142,7 @@ static void attend(const struct reference *r, const double *values, size_t d, do
     const struct schema_feature *f = r->input->din[d].feature;
     const struct schema_feature *target = &r->test->schema.features[f->target];
     const struct minibatch *batch = &r->test->batch;
-    const size_t dim = f->dim;
+    const size_t dim = f->width;
     double z[MAX_PAIRS * 4 * MAX_DIM] = {0}, a[MAX_PAIRS] = {0};
     size_t n = 0;
     for (size_t q = 0; q < batch->lists; q++)
@@ -228,7 +228,7 @@ static double loss(void *context, const double *values)
         }
         for (size_t q = 0; q < batch->lists; q++)
             for (size_t i = (size_t)batch->offset[q]; i < batch->offset[q + 1]; i++)
-                for (size_t k = 0; k < schema_width(feature); k++)
+                for (size_t k = 0; k < feature->width; k++)
                     x[i * width + k] = column(r, values, feature, q, i, k);
     }
     double sum = 0;

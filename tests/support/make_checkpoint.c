@@ -193,7 +193,7 @@ static MUST_USE enum status set_attention(const struct make_checkpoint *spec,
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the tables");
     for (size_t i = 0; i < schema->count; i++)
         if (schema_is_din(&schema->features[i]))
-            checkpoint_attention_shape(&spec->attention, schema->features[i].dim,
+            checkpoint_attention_shape(&spec->attention, schema->features[i].width,
                                        &checkpoint->din[checkpoint->din_count++]);
     if (checkpoint->din_count > 0)
         checkpoint->attention = spec->attention;

@@ -66,9 +66,9 @@ static const struct schema_feature *get(const struct schema *schema, const char 
 static void is_ids(const struct schema_feature *f, enum schema_kind kind, enum row_scope scope,
                    uint32_t size, uint32_t dim)
 {
-    if (f->kind != kind || f->scope != scope || f->size != size || f->dim != dim)
+    if (f->kind != kind || f->scope != scope || f->size != size || f->width != dim)
         fail_msg("%s: kind %d, scope %d, size %u, dim %u", f->name, (int)f->kind, (int)f->scope,
-                 f->size, f->dim);
+                 f->size, f->width);
 }
 
 static void check_ids(const struct schema *schema)
@@ -115,7 +115,7 @@ static void check_numbers(const struct schema *schema)
 {
     const struct schema_feature *age = get(schema, "age"), *price = get(schema, "price");
     assert_int_equal(age->quantiles, 8);
-    assert_int_equal(age->dim, 3);
+    assert_int_equal(age->width, 3);
     assert_int_equal(age->size, 1);
     assert_int_equal(age->width, 3);
     assert_true(price->has_default && price->fallback == -1);
@@ -426,7 +426,8 @@ static void made_of_the_page(void **state)
          "\"x\" is one number made from the page, without quantiles", NEXT, 3},
         {"- {name: x, scope: item, kind: dense, source: position, transform: standardise, "
          "privileged: true}",
-         "\"x\" is one number made from the page, without quantiles, standardise or default", NEXT, 3},
+         "\"x\" is one number made from the page, without quantiles, standardise or default", NEXT,
+         3},
         {"- {name: x, scope: item, kind: dense, size: 3, source: page, privileged: true}",
          "\"x\": source page is made by data.page_context", NEXT, 3},
     };
