@@ -216,7 +216,7 @@ const struct command cmd_convert = {
     1,
     COMMAND_MAX_VALUES,
     cmd_convert_options,
-    "Examples:\n"
+    "Example:\n"
     "  ctr convert --config config.yaml --out shards 'logs/day-*.jsonl.gz'\n"
     "  ctr convert --model run/student.safetensors --out shards today.jsonl\n\n"
     "Each FILE (a pattern names several) becomes DIR/NAME.ctr, with the features of the\n"

@@ -19,6 +19,20 @@ class Docs(unittest.TestCase):
             for name in re.findall(r"`((?:base|proto|model|server|scripts|docs|tests)/[\w./-]+)`", page.read_text()):
                 self.assertTrue((SOURCE / name.rstrip("/")).exists(), f"{page.name}: {name}")
 
+    def test_every_key_of_a_feature_is_documented(self):
+        page = (SOURCE / "docs/features.md").read_text()
+        of_manifests = {"columns", "mean", "scale"}
+        keys = set(re.findall(r'\{"(\w+)", OF_', (SOURCE / "model/schema_read.c").read_text())) - of_manifests
+        self.assertGreater(len(keys), 15)
+        for key in keys | {"log1p", "standardise", "loo_mean", "share", "page_size", "position", "identity", "vocab"}:
+            self.assertIn(f"`{key}`", page)
+
+    def test_the_configurations_of_the_documents_are_the_same(self):
+        """README walks through what quickstart does."""
+        made = [re.search(r"<<YAML\n(.*?)\nYAML", (SOURCE / name).read_text(), re.S)[1].splitlines()
+                for name in ("README.md", "scripts/quickstart")]
+        self.assertEqual(*([line for line in lines if not line.lstrip().startswith("#")] for lines in made))
+
     def test_commands_of_the_readme_are_known(self):
         text = (SOURCE / "README.md").read_text()
         for name in set(re.findall(r"^ctr (\w+)", text, re.M)):
