@@ -1,6 +1,7 @@
 #include "model/train/csvjoin.h"
 
 #include "base/buf.h"
+#include "base/hash64.h"
 #include "model/train/csvtext.h"
 #include "model/train/lineread.h"
 #include "model/train/shards.h"
@@ -142,6 +143,8 @@ MUST_USE static enum status csvjoin_lines(const struct csvjoin_reader *reader)
     }
     lineread_block_fini(&block);
     lineread_fini(&lines);
+    if (code == STATUS_OK)
+        code = shards_unchanged(&shards, reader->reterr);
     shards_fini(&shards);
     if (code == STATUS_OK && reader->join->rows < 2)
         code = csvjoin_fault(reader, STATUS_INVALID, 0, "the table is empty");
@@ -192,6 +195,12 @@ size_t csvjoin_column(const struct csvjoin *join, const char *name)
         if (span_is(join->fields[i], name))
             return i;
     return SIZE_MAX;
+}
+
+uint64_t csvjoin_hash(const struct csvjoin *join)
+{
+    const uint64_t bytes = hash64(join->bytes.data, join->bytes.size, join->columns);
+    return hash64(join->places.data, join->places.size, bytes);
 }
 
 const struct span *csvjoin_row(const struct csvjoin *join, struct span key)

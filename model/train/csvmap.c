@@ -1,5 +1,6 @@
 #include "model/train/csvmap.h"
 
+#include "base/hash64.h"
 #include "model/train/csvjoin.h"
 
 #include <stdio.h>
@@ -259,6 +260,33 @@ void csvmap_fini(struct csvmap *map)
     free(map->bid);
     csvjoin_free(map->join);
     *map = (struct csvmap){0};
+}
+
+static uint64_t csvmap_hash_text(uint64_t hash, const char *text)
+{
+    return text == NULL ? hash64("", 0, hash) : hash64(text, strlen(text) + 1, hash);
+}
+
+uint64_t csvmap_hash(const struct csvmap *map)
+{
+    if (map == NULL)
+        return 0;
+    const char *const names[] = {map->label, map->list, map->user, map->time, map->bid};
+    uint64_t hash = hash64(&map->separator, 1, map->feature_count);
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        hash = csvmap_hash_text(hash, names[i]);
+    for (size_t i = 0; i < map->feature_count; i++) {
+        const struct csvmap_feature *feature = &map->features[i];
+        hash = csvmap_hash_text(hash, feature->name);
+        hash = hash64(&feature->split, 1, hash);
+        hash = hash64(&feature->count, sizeof(feature->count), hash);
+        for (size_t c = 0; c < feature->count; c++)
+            hash = csvmap_hash_text(hash, feature->columns[c]);
+    }
+    hash = csvmap_hash_text(hash, map->join == NULL ? NULL : csvjoin_on(map->join));
+    const uint64_t joined = map->join == NULL ? 0 : csvjoin_hash(map->join);
+    hash = hash64(&joined, sizeof(joined), hash);
+    return hash == 0 ? 1 : hash;
 }
 
 char csvmap_separator(const char *path)

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct csvjoin;
 
@@ -53,5 +54,7 @@ MUST_USE enum status csvmap_init(struct csvmap *map, const struct yamldoc_node *
                                  const struct csvmap_files *files, const struct schema *schema,
                                  struct diag *reterr);
 void csvmap_fini(struct csvmap *map);
+// Of all that decides what is read of a line, the joined table too; not 0. NULL, no table: 0.
+uint64_t csvmap_hash(const struct csvmap *map);
 // By the ending of a data file: a tab for .tsv and .tsv.gz, else a comma.
 char csvmap_separator(const char *path);

@@ -2,6 +2,7 @@
 
 #include "base/hash64.h"
 #include "base/num.h"
+#include "model/train/csvmap.h"
 #include "model/train/dataset_owned.h"
 #include "model/train/dataset_parts.h"
 #include "model/train/encoding.h"
@@ -15,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char dataset_image_magic[16] = "ctr-dataset-2\n";
+static const char dataset_image_magic[16] = "ctr-dataset-3\n";
 static const uint64_t dataset_image_order = 0x0102030405060708;
 
 enum { DATASET_IMAGE_ALIGN = 64, DATASET_IMAGE_END = 64 * 1024 };
@@ -221,6 +222,9 @@ MUST_USE static enum status dataset_image_belongs(const char *path,
     if ((header->schema_bytes > 0) != (options->schema != NULL) ||
         header->unlabelled != (options->schema != NULL && options->unlabelled))
         return diag_at_line(reterr, STATUS_NOT_FOUND, path, 0, 0, "was made for other data");
+    if (header->csv_hash != csvmap_hash(options->csv))
+        return diag_at_line(reterr, STATUS_NOT_FOUND, path, 0, 0,
+                            "was made with other columns (csv) or another joined table");
     if (options->schema != NULL && !encoding_is_fitted(options->schema) && header->vocabs_given > 0)
         return diag_at_line(reterr, STATUS_NOT_FOUND, path, 0, 0,
                             "has vocabularies that were learnt elsewhere");

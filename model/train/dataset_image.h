@@ -39,6 +39,7 @@ struct dataset_image_header {
     uint64_t limit;                      // largest feature number that was allowed; 0: any
     uint64_t unlabelled;                 // 1: documents without a label were allowed
     uint64_t vocabs_given;               // 1: they were not learnt from these files
+    uint64_t csv_hash;                   // csvmap_hash of the map it was read by; 0: no table
     uint64_t skipped_lines;
     uint64_t content_hash;
     char first_skipped[640];

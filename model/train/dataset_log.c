@@ -1,6 +1,7 @@
 #include "model/train/dataset_log.h"
 
 #include "base/file.h"
+#include "model/train/csvmap.h"
 #include "model/train/dataset_gather.h"
 #include "model/train/encoding.h"
 #include "model/train/fit_vocab.h"
@@ -47,6 +48,7 @@ dataset_log_gather(const struct shards *shards, const struct dataset_options *op
             .source_ends_hash = shards->source.ends_hash,
             .unlabelled = options->unlabelled,
             .vocabs_given = encoding_is_fitted(options->schema),
+            .csv_hash = csvmap_hash(options->csv),
             .skipped_lines = ret_totals->skipped_lines,
         };
         if (ret_totals->skipped_lines > 0)

@@ -209,6 +209,47 @@ static void test_join(void **state)
     log_case_fini(&log);
 }
 
+// A cache belongs to the columns and the joined table that it was made with.
+static void test_cache(void **state)
+{
+    (void)state;
+    static const char text[] = "item,label,bought,cart\n3,1,0,7\n4,0,1,3\n";
+    static const char items[] = "item,shelf,price\n3,3,2\n4,7,8\n",
+                      dearer[] = "item,shelf,price\n3,3,2\n4,7,9\n";
+    static const struct {
+        const char *tree, *items;
+        float grade, price; // of the last line
+    } cases[] = {
+        {"join: item\n", items, 0, 8},
+        {"{join: item, label: bought}\n", items, 1, 8},
+        {"{join: item, label: bought}\n", dearer, 1, 9},
+        {"{join: item, label: bought, columns: {price: shelf}}\n", dearer, 1, 7},
+        {"{join: item, label: bought, columns: {price: cart}}\n", dearer, 1, 3},
+        {"{join: cart, label: bought, columns: {price: shelf}}\n", "cart,shelf\n3,5\n", 1, 5},
+    };
+    struct log_case log;
+    struct dataset data;
+    char join[128], cache[128];
+    log_case_init(&log, "- {name: price, scope: item, kind: dense, size: 1, default: 0}\n");
+    scratch_path(&log.scratch, "c.ctrcache", cache);
+    const struct dataset_options options = {.cache_path = cache};
+    scratch_file(&log.scratch, "log.csv", text, strlen(text), join);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        scratch_file(&log.scratch, "items.csv", cases[i].items, strlen(cases[i].items), join);
+        for (size_t again = 0; again < 2; again++) {
+            if (log_case_csv(&log, cases[i].tree, "log.csv", join) != STATUS_OK ||
+                log_case_open(&log, "log.csv", &options, &data) != STATUS_OK)
+                fail_msg("case %zu: %s", i, log.words);
+            assert_int_equal(log.totals.lists, again == 0 ? 2 : 0); // or nothing was parsed
+            assert_true(strstr(data.cache_note, "joined table") != NULL || i == 0 || again == 1);
+            assert_true(data.grade[1] == cases[i].grade);
+            assert_true(dataset_rows(&data, 1)->number == cases[i].price);
+            dataset_close(&data);
+        }
+    }
+    log_case_fini(&log);
+}
+
 // 10,000 impressions, 46 clicks, 34 items: the figures of its README.
 static void test_real(void **state)
 {
@@ -256,7 +297,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_like_json), cmocka_unit_test(test_lists_over_blocks),
         cmocka_unit_test(test_faults),    cmocka_unit_test(test_map_faults),
-        cmocka_unit_test(test_join),      cmocka_unit_test(test_real),
+        cmocka_unit_test(test_join),      cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
