@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct csvtext {
     struct csv_parser parser;
@@ -73,6 +74,19 @@ static void csvtext_line(int character, void *context)
     (void)character, (void)context;
 }
 
+// The first line break that stands between no quotes, where libcsv begins another record;
+// `line.size` if there is none.
+static size_t csvtext_break(struct span line)
+{
+    bool inside = false;
+    size_t at = 0;
+    if (memchr(line.data, '\r', line.size) == NULL && memchr(line.data, '\n', line.size) == NULL)
+        return line.size;
+    for (; at < line.size && (inside || (line.data[at] != '\r' && line.data[at] != '\n')); at++)
+        inside = line.data[at] == '"' ? !inside : inside;
+    return at;
+}
+
 enum status csvtext_split(struct csvtext *text, struct span line, const struct span **ret_fields,
                           size_t *ret_count, struct diag *reterr)
 {
@@ -95,6 +109,12 @@ enum status csvtext_split(struct csvtext *text, struct span line, const struct s
                         read + 1);
     if (end != 0)
         return diag_set(reterr, STATUS_INVALID, "a quote is not closed");
+    const size_t stop = csvtext_break(line);
+    if (stop < line.size)
+        return diag_set(reterr, STATUS_INVALID,
+                        "byte %zu: a line break in the line: fields with line breaks stand between "
+                        "quotes",
+                        stop + 1);
     const char *at = text->bytes.data;
     for (size_t i = 0; i < text->count; i++) {
         text->fields[i].data = at;
