@@ -98,6 +98,8 @@ MUST_USE static enum status fit_vocab_count(struct fit_vocab *fit, struct fit_vo
     for (size_t t = 0; t < schema->table_count; t++)
         schema->tables[t].vocab = work->wanted[t] ? NULL : schema->tables[t].vocab;
     vocab_free(empty);
+    if (code == STATUS_OK && totals.lists == 0)
+        code = diag_at_line(reterr, STATUS_INVALID, shards->paths[0], 0, 0, "holds no impression");
     for (size_t t = 0; t < schema->table_count && code == STATUS_OK; t++) {
         if (work->wanted[t])
             code = fit_vocab_sum(work, t, reterr);
