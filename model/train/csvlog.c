@@ -5,6 +5,7 @@
 #include "model/train/csvmap.h"
 #include "model/train/csvtext.h"
 #include "model/train/decimal.h"
+#include "model/train/seenids.h"
 #include "proto/rank.h"
 #include "proto/row_build.h"
 
@@ -24,6 +25,7 @@ struct csvlog {
     const struct impressions_options *options;
     const struct csvmap *map;
     const struct row_layout *layout;
+    struct seenids *seen;
     struct csvtext *text;
     struct buf header; // the places belong to it
     struct csvlog_place label, list, user, time, bid, on;
@@ -65,7 +67,7 @@ MUST_USE static enum status csvlog_prepare(struct csvlog *log)
 }
 
 enum status csvlog_new(const struct impressions_options *options, const struct row_layout *layout,
-                       struct csvlog **ret_log, struct diag *reterr)
+                       struct seenids *seen, struct csvlog **ret_log, struct diag *reterr)
 {
     struct csvlog *log = calloc(1, sizeof(*log));
     if (log == NULL)
@@ -73,6 +75,7 @@ enum status csvlog_new(const struct impressions_options *options, const struct r
     log->options = options;
     log->map = options->csv;
     log->layout = layout;
+    log->seen = seen;
     buf_init(&log->header, LINEREAD_MAX_LINE);
     if (csvlog_prepare(log) != STATUS_OK) {
         csvlog_free(log);
@@ -400,6 +403,7 @@ MUST_USE static enum status csvlog_line(struct csvlog *log, const struct linerea
     const struct span line = {block->text.data + place->offset, place->size};
     const uint32_t columns = (uint32_t)log->count;
     arena_reset(&log->arena);
+    seenids_forget(log->seen);
     enum status code = csvtext_split(log->text, line, &log->fields, &log->count, reterr);
     if (code == STATUS_OK && log->count != columns)
         code = diag_set(reterr, STATUS_INVALID, "has %zu fields, the header has %u", log->count,
@@ -451,8 +455,11 @@ enum status csvlog_block(struct csvlog *log, const struct lineread_block *block,
     while (at < end) {
         const struct linelog_bad place = csvlog_next(block, &at, &line);
         struct diag fault = {0};
-        const enum status code =
-            place.size == 0 ? STATUS_OK : csvlog_line(log, block, &place, pack, &fault);
+        enum status code = STATUS_OK;
+        if (place.size > 0)
+            code = csvlog_line(log, block, &place, pack, &fault);
+        if (place.size > 0 && code == STATUS_OK)
+            code = seenids_tell(log->seen, &fault);
         if (code == STATUS_NO_MEMORY && reterr != NULL)
             *reterr = fault;
         if (code == STATUS_NO_MEMORY)

@@ -8,11 +8,13 @@
 #include "model/train/linelog.h"
 
 struct csvlog;
+struct seenids;
 
-// options->csv says what stands where. Borrows options and layout. STATUS_NO_MEMORY.
+// options->csv says what stands where. `seen` holds the ids of a line. Borrows all three.
+// STATUS_NO_MEMORY.
 MUST_USE enum status csvlog_new(const struct impressions_options *options,
-                                const struct row_layout *layout, struct csvlog **ret_log,
-                                struct diag *reterr);
+                                const struct row_layout *layout, struct seenids *seen,
+                                struct csvlog **ret_log, struct diag *reterr);
 void csvlog_free(struct csvlog *log); // NULL is nothing
 // The feature in whose cells two shared blocks differ; NULL: in none.
 const char *csvlog_differs(const struct row_layout *layout, const union row_cell *a,

@@ -23,7 +23,7 @@ struct impressions_options {
     uint64_t skip_bad;
     unsigned threads; // 0: one a core
     // Not NULL: the context with which parser number `parser` tells `seen` the bytes of every id of
-    // a table that is kept; NULL: it does not tell those of this table.
+    // a table that is kept, of lines that are accepted; NULL: it does not tell those of this table.
     void *(*seen_of)(void *context, unsigned parser, uint32_t table);
     void (*seen)(void *context, struct span id);
     void *seen_context;

@@ -1,6 +1,7 @@
 #include "model/train/linelog.h"
 
 #include "model/train/csvlog.h"
+#include "model/train/seenids.h"
 #include "proto/json_read.h"
 
 #include <assert.h>
@@ -16,8 +17,10 @@ struct linelog {
     struct row_cross *crosses;
     struct row_layout layout;
     struct record_limits limits;
-    struct csvlog *csv;         // or
-    struct json_reader *reader; // for lines of up to `longest` bytes
+    struct seenids seen;
+    struct seenids_field *seen_fields; // (layout.field_count)
+    struct csvlog *csv;                // or
+    struct json_reader *reader;        // for lines of up to `longest` bytes
     size_t longest;
     struct arena arena;
     struct buf unknown;
@@ -38,7 +41,7 @@ static void linelog_told(void *context, const char *path)
     buf_printf(&log->unknown, "%s\n", path);
 }
 
-// Ids of fields whose table is counted are told.
+// Ids of fields whose table is counted are told, line by line.
 static void linelog_see(struct linelog *log, unsigned parser)
 {
     const struct impressions_options *options = log->options;
@@ -48,8 +51,9 @@ static void linelog_see(struct linelog *log, unsigned parser)
         if (field->kind == ROW_DENSE)
             continue;
         void *context = options->seen_of(options->seen_context, parser, feature->table);
-        field->coding.seen = context == NULL ? NULL : options->seen;
-        field->coding.seen_context = context;
+        log->seen_fields[i] = (struct seenids_field){&log->seen, context};
+        field->coding.seen = context == NULL ? NULL : seenids_hold;
+        field->coding.seen_context = &log->seen_fields[i];
     }
 }
 
@@ -61,10 +65,12 @@ enum status linelog_new(const struct impressions_options *options, unsigned pars
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     log->options = options;
     buf_init(&log->unknown, 1 << 20);
+    seenids_init(&log->seen, options->seen);
     log->fields = calloc(options->schema->count + 1, sizeof(*log->fields));
     log->crosses = calloc(options->schema->count + 1, sizeof(*log->crosses));
+    log->seen_fields = calloc(options->schema->count + 1, sizeof(*log->seen_fields));
     enum status code = STATUS_OK;
-    if (log->fields == NULL || log->crosses == NULL) {
+    if (log->fields == NULL || log->crosses == NULL || log->seen_fields == NULL) {
         code = diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     } else {
         schema_layout(options->schema, log->fields, log->crosses, &log->layout);
@@ -75,7 +81,7 @@ enum status linelog_new(const struct impressions_options *options, unsigned pars
                                              .unknown = linelog_told,
                                              .unknown_context = log};
         if (options->csv != NULL)
-            code = csvlog_new(options, &log->layout, &log->csv, reterr);
+            code = csvlog_new(options, &log->layout, &log->seen, &log->csv, reterr);
     }
     if (code != STATUS_OK)
         linelog_free(log);
@@ -94,6 +100,8 @@ void linelog_free(struct linelog *log)
         arena_fini(&log->arena);
     free(log->fields);
     free(log->crosses);
+    free(log->seen_fields);
+    seenids_fini(&log->seen);
     buf_fini(&log->unknown);
     free(log);
 }
@@ -135,6 +143,7 @@ MUST_USE static enum status linelog_line(struct linelog *log, const struct liner
     if (linelog_room(log, line.size) != STATUS_OK)
         return diag_at_line(reterr, STATUS_NO_MEMORY, block->file, place->line, 0, "out of memory");
     arena_reset(&log->arena);
+    seenids_forget(&log->seen);
     code = json_read_record(log->reader, line, &log->layout, &log->limits, &log->arena, &record,
                             reterr);
     if (code == STATUS_OK) {
@@ -170,6 +179,8 @@ MUST_USE static enum status linelog_try(struct linelog *log, const struct linere
 {
     struct diag fault = {0};
     enum status code = linelog_line(log, block, place, pack, &fault);
+    if (code == STATUS_OK)
+        code = seenids_tell(&log->seen, &fault);
     if (code == STATUS_OK)
         return STATUS_OK;
     if (!linelog_may_skip(code)) {

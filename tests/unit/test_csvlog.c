@@ -2,6 +2,7 @@
 #include "model/train/csvlog.h"
 
 #include "base/buf.h"
+#include "proto/vocab.h"
 #include "tests/support/check.h"
 #include "tests/support/log_case.h"
 
@@ -254,6 +255,31 @@ static void test_cache(void **state)
     log_case_fini(&log);
 }
 
+// Ids of lines that are left out are not learnt, whatever is wrong with them.
+static void test_vocabulary_of_good_lines(void **state)
+{
+    (void)state;
+    static const char text[] = "page,label,age,item\n"
+                               "x,1,2,a\n"
+                               "x,0,3,bad\n" // differs
+                               "x,0,2,b\n"
+                               "y,,1,bad\n" // no label
+                               "z,1,1,b\n";
+    struct log_case log;
+    struct dataset data;
+    log_case_init(&log, "- {name: age, scope: user, kind: dense, size: 1}\n"
+                        "- {name: item, scope: item, kind: id, encode: vocab, dim: 1}\n");
+    assert_int_equal(log_case_csv(&log, "list: page\n", "log.csv", ""), STATUS_OK);
+    const struct dataset_options some = {.skip_bad = 2};
+    assert_int_equal(open_table(&log, text, &some, &data), STATUS_OK);
+    assert_int_equal(data.skipped_lines, 2);
+    const struct vocab *vocab = data.schema->tables[0].vocab;
+    assert_int_equal(vocab_count(vocab), 2);
+    assert_true(span_is(vocab_id(vocab, 0), "b") && span_is(vocab_id(vocab, 1), "a"));
+    dataset_close(&data);
+    log_case_fini(&log);
+}
+
 // 10,000 impressions, 46 clicks, 34 items: the figures of its README.
 static void test_real(void **state)
 {
@@ -299,9 +325,13 @@ static void test_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_like_json), cmocka_unit_test(test_lists_over_blocks),
-        cmocka_unit_test(test_faults),    cmocka_unit_test(test_map_faults),
-        cmocka_unit_test(test_join),      cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_like_json),
+        cmocka_unit_test(test_lists_over_blocks),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_map_faults),
+        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_cache),
+        cmocka_unit_test(test_vocabulary_of_good_lines),
         cmocka_unit_test(test_real),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/hash64.h"
 #include "model/train/dataset_image.h"
+#include "proto/vocab.h"
 #include "tests/support/check.h"
 #include "tests/support/log_case.h"
 
@@ -117,7 +118,6 @@ static void test_faults(void **state)
         {"", "holds no impression"},
         {" \r\n\n", "holds no impression"},
     };
-    // Here `item` would have no vocabulary, so another set of features.
     static const char few[] = "- {name: age, scope: user, kind: dense, size: 1}\n"
                               "- {name: hour, scope: context, kind: id, encode: identity, "
                               "buckets: 24, dim: 2}\n";
@@ -146,6 +146,37 @@ static void test_vocabulary_faults(void **state)
                                    &plain, &data),
                      STATUS_CONFIG);
     assert_non_null(strstr(log.words, "item: the vocabulary is empty"));
+    log_case_fini(&log);
+}
+
+// What only lines without fault say is learnt, and of an empty file nothing.
+static void test_vocabulary_of_good_lines(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"user\":{\"age\":1},\"candidates\":[{\"label\":1,\"features\":{\"item\":\"bad\"}},"
+        "{\"label\":1,\"features\":{\"item\":\"bad\"}},{\"features\":{\"item\":\"a\"}}]}\n"
+        "{\"user\":{\"age\":1},\"candidates\":[{\"label\":1,\"features\":{\"item\":\"a\"}},"
+        "{\"label\":0,\"features\":{\"item\":\"b\"}}]}\n"
+        "{\"user\":{\"age\":1},\"candidates\":[{\"label\":1,\"features\":{\"item\":17}}],\"ts\":"
+        "\"x\"}\n"
+        "{\"user\":{\"age\":1},\"candidates\":[{\"label\":1,\"features\":{\"item\":\"b\"}}]}\n";
+    static const char *const empty[] = {"", " \r\n\n"};
+    struct log_case log;
+    struct dataset data;
+    log_case_init(&log, "- {name: age, scope: user, kind: dense, size: 1}\n"
+                        "- {name: item, scope: item, kind: id, encode: vocab, dim: 1}\n");
+    const struct dataset_options options = {.skip_bad = 2};
+    assert_int_equal(log_case_text(&log, text, &options, &data), STATUS_OK);
+    assert_int_equal(data.skipped_lines, 2);
+    const struct vocab *vocab = data.schema->tables[0].vocab;
+    assert_int_equal(vocab_count(vocab), 2);
+    assert_true(span_is(vocab_id(vocab, 0), "b") && span_is(vocab_id(vocab, 1), "a"));
+    dataset_close(&data);
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        assert_int_equal(log_case_text(&log, empty[i], &plain, &data), STATUS_INVALID);
+        assert_non_null(strstr(log.words, "log.jsonl: holds no impression"));
+    }
     log_case_fini(&log);
 }
 
@@ -396,7 +427,7 @@ int main(void)
         cmocka_unit_test(test_bad_lines),  cmocka_unit_test(test_threads_and_files),
         cmocka_unit_test(test_cache),      cmocka_unit_test(test_damage),
         cmocka_unit_test(test_unlabelled), cmocka_unit_test(test_endless_line),
-        cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_long_line),  cmocka_unit_test(test_vocabulary_of_good_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
