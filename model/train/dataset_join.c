@@ -77,10 +77,11 @@ MUST_USE static enum status dataset_join_room(struct dataset_owned *owned,
     owned->parts = calloc(owned->image_count, sizeof(*owned->parts));
     good = joined[JOIN_OFFSET] != NULL && joined[JOIN_GRADE] != NULL && joined[JOIN_QID] != NULL &&
            joined[JOIN_NAMES] != NULL && owned->parts != NULL;
+    const size_t bytes[3] = {sizeof(uint32_t), sizeof(int64_t), sizeof(double)};
     const size_t counts[3] = {sum->lists, sum->lists, sum->docs};
     for (size_t i = 0; i < 3; i++) {
         if (has[i])
-            joined[JOIN_GROUP + i] = calloc(counts[i] + 1, sizeof(uint64_t));
+            joined[JOIN_GROUP + i] = calloc(counts[i] + 1, bytes[i]);
         good = good && (!has[i] || joined[JOIN_GROUP + i] != NULL);
     }
     return good ? STATUS_OK : diag_set(reterr, STATUS_NO_MEMORY, "out of memory for the lists");

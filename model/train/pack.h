@@ -1,5 +1,5 @@
 // Some lists of impressions as cells, side by side in memory: what a parser makes of a block of
-// lines, and what is then written to an image (dataset_build_log.h) in the order of the blocks.
+// lines, and what is then written to an image (dataset_gather.h) in the order of the blocks.
 #pragma once
 
 #include "base/buf.h"

@@ -194,7 +194,7 @@ MUST_USE static enum status traindata_letor(const struct train_config *config, c
     return code;
 }
 
-// Names of a label: a privileged feature of that name would tell the teacher the answer.
+// Names of a label: a feature of that name would tell the answer.
 MUST_USE static enum status traindata_honest(const struct schema *schema, const char *csv_label,
                                              struct diag *reterr)
 {
@@ -281,9 +281,10 @@ enum status traindata_open(const struct train_config *config, const char *folder
         code = traindata_share(config, ret_data, reterr);
     if (code == STATUS_OK)
         code = traindata_schemas(config, ret_data, reterr);
-    if (code != STATUS_OK)
+    if (code == STATUS_OK)
+        ret_data->hash = traindata_hash(ret_data);
+    else
         traindata_close(ret_data);
-    ret_data->hash = traindata_hash(ret_data);
     return code;
 }
 
