@@ -222,6 +222,7 @@ MUST_USE static enum status csvmap_read(const struct csvmap_reader *reader,
     if (map->label == NULL)
         return csvmap_no_memory(reader);
     TRY(csvmap_char(reader, tree, "separator", &map->separator));
+    map->separates = tree != NULL && yamldoc_get(tree, "separator") != NULL;
     TRY(csvmap_name(reader, tree, "label", &map->label));
     TRY(csvmap_name(reader, tree, "list", &map->list));
     TRY(csvmap_name(reader, tree, "user", &map->user));
@@ -260,6 +261,14 @@ void csvmap_fini(struct csvmap *map)
     free(map->bid);
     csvjoin_free(map->join);
     *map = (struct csvmap){0};
+}
+
+struct csvmap csvmap_of_file(const struct csvmap *map, const char *path)
+{
+    struct csvmap view = *map;
+    if (!map->separates)
+        view.separator = csvmap_separator(path);
+    return view;
 }
 
 static uint64_t csvmap_hash_text(uint64_t hash, const char *text)

@@ -35,6 +35,7 @@ struct csvmap_feature {
 
 struct csvmap {
     char separator;
+    bool separates;                         // the tree says so, not the ending of the file
     char *label, *list, *user, *time, *bid; // NULL: none
     struct csvmap_feature *features;        // (feature_count)
     size_t feature_count;
@@ -54,6 +55,8 @@ MUST_USE enum status csvmap_init(struct csvmap *map, const struct yamldoc_node *
                                  const struct csvmap_files *files, const struct schema *schema,
                                  struct diag *reterr);
 void csvmap_fini(struct csvmap *map);
+// A view for another file, whose ending says what separates unless the tree does: not to be freed.
+struct csvmap csvmap_of_file(const struct csvmap *map, const char *path);
 // Of all that decides what is read of a line, the joined table too; not 0. NULL, no table: 0.
 uint64_t csvmap_hash(const struct csvmap *map);
 // By the ending of a data file: a tab for .tsv and .tsv.gz, else a comma.

@@ -28,6 +28,36 @@ static void traindata_tell(const char *role, const struct dataset *dataset)
                   LOG_S("role", role), LOG_I("clicks", clicks));
 }
 
+static enum dataset_format traindata_format(const struct train_config *config, const char *path)
+{
+    return datafile_format(path, (enum dataset_format)config->data_format);
+}
+
+// What of `how` is for files of this format; *csv_view lives as long as the options.
+MUST_USE static enum status traindata_options(const struct train_config *config, const char *path,
+                                              const struct dataset_options *how,
+                                              struct csvmap *csv_view,
+                                              struct dataset_options *ret_options,
+                                              struct diag *reterr)
+{
+    *ret_options = *how;
+    ret_options->format = traindata_format(config, path);
+    ret_options->skip_bad = (uint64_t)config->data_skip_bad;
+    ret_options->threads = (unsigned)config->train_threads;
+    ret_options->csv = NULL;
+    if ((ret_options->format == DATASET_LETOR) != (how->schema == NULL))
+        return diag_at_line(reterr, STATUS_CONFIG, path, 0, 0,
+                            how->schema == NULL
+                                ? "is no LETOR file by its name, but the training data are LETOR"
+                                : "is a LETOR file by its name, but the training data are "
+                                  "impressions");
+    if (ret_options->format == DATASET_CSV) {
+        *csv_view = csvmap_of_file(how->csv, path);
+        ret_options->csv = csv_view;
+    }
+    return STATUS_OK;
+}
+
 // The files of a role; their cache has its name and lies in the run folder or in a shared one.
 MUST_USE static enum status traindata_file(const struct train_config *config, const char *folder,
                                            const char *role, const char *path,
@@ -39,12 +69,12 @@ MUST_USE static enum status traindata_file(const struct train_config *config, co
         free(caches);
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     }
-    struct dataset_options options = *how;
-    options.skip_bad = (uint64_t)config->data_skip_bad;
+    struct dataset_options options;
+    struct csvmap csv;
+    enum status code = traindata_options(config, path, how, &csv, &options, reterr);
     options.cache_path = cache;
-    options.format = (enum dataset_format)config->data_format;
-    options.threads = (unsigned)config->train_threads;
-    enum status code = file_make_folder(caches, reterr);
+    if (code == STATUS_OK)
+        code = file_make_folder(caches, reterr);
     if (code == STATUS_OK)
         code = datafile_open(path, role, &options, ret_dataset, reterr);
     free(caches);
@@ -209,6 +239,16 @@ MUST_USE static enum status traindata_honest(const struct schema *schema, const 
     return STATUS_OK;
 }
 
+// The first of the files that is a table; NULL: none is.
+static const char *traindata_table(const struct train_config *config)
+{
+    const char *const paths[] = {config->data_train, config->data_valid, config->data_test};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+        if (paths[i][0] != '\0' && traindata_format(config, paths[i]) == DATASET_CSV)
+            return paths[i];
+    return NULL;
+}
+
 // Impressions: `features:` says what they are.
 MUST_USE static enum status traindata_log(const struct train_config *config, const char *folder,
                                           const struct warm *warm, struct traindata *data,
@@ -223,10 +263,9 @@ MUST_USE static enum status traindata_log(const struct train_config *config, con
         TRY(warm_fit(warm, schema, reterr));
     struct csvmap csv = {0};
     struct dataset_options how = {.schema = schema};
-    if (datafile_format(config->data_train, (enum dataset_format)config->data_format) ==
-        DATASET_CSV) {
-        const struct csvmap_files files = {"the configuration", config->data_train,
-                                           config->data_join, false};
+    const char *table = traindata_table(config);
+    if (table != NULL) {
+        const struct csvmap_files files = {"the configuration", table, config->data_join, false};
         TRY(csvmap_init(&csv, config->csv, &files, schema, reterr));
         how.csv = &csv;
     }
@@ -269,10 +308,9 @@ enum status traindata_open(const struct train_config *config, const char *folder
                            const struct warm *warm, struct traindata *ret_data, struct diag *reterr)
 {
     struct traindata data = {0};
-    enum dataset_format format =
-        datafile_format(config->data_train, (enum dataset_format)config->data_format);
-    enum status code = format == DATASET_LETOR ? traindata_letor(config, folder, &data, reterr)
-                                               : traindata_log(config, folder, warm, &data, reterr);
+    enum status code = traindata_format(config, config->data_train) == DATASET_LETOR
+                           ? traindata_letor(config, folder, &data, reterr)
+                           : traindata_log(config, folder, warm, &data, reterr);
     // The set of validation scores points at a data set: it is made where both stay.
     *ret_data = data;
     if (code == STATUS_OK)
