@@ -132,40 +132,64 @@ MUST_USE static enum status cmd_convert_file(const struct cmd_convert *convert, 
     return code;
 }
 
+struct cmd_convert_shard { // of a shard, and the file it is made of
+    char *name;
+    const char *path;
+};
+
+static int cmd_convert_compare(const void *a, const void *b)
+{
+    const struct cmd_convert_shard *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
 // Two files of one name would give one shard.
 MUST_USE static enum status cmd_convert_names(const struct cmd_convert *convert,
                                               const struct shards *shards, struct diag *reterr)
 {
-    enum status code = STATUS_OK;
-    for (size_t i = 0; i < shards->count && code == STATUS_OK; i++) {
-        for (size_t k = 0; k < i && code == STATUS_OK; k++) {
-            char *a = NULL, *b = NULL;
-            code = cmd_convert_name(convert, shards->paths[i], &a, reterr);
-            if (code == STATUS_OK)
-                code = cmd_convert_name(convert, shards->paths[k], &b, reterr);
-            if (code == STATUS_OK && strcmp(a, b) == 0)
-                code = diag_at_line(reterr, STATUS_USAGE, a, 0, 0,
-                                    "would be the shard of both %.120s and %.120s",
-                                    shards->paths[k], shards->paths[i]);
-            free(a);
-            free(b);
-        }
-        if (code == STATUS_OK && dataset_format_of(shards->paths[i]) != DATASET_JSONL &&
-            !cmd_convert_is_csv(shards->paths[i]))
-            code = diag_at_line(reterr, STATUS_USAGE, shards->paths[i], 0, 0,
+    struct cmd_convert_shard *names = calloc(shards->count + 1, sizeof(*names));
+    enum status code =
+        names == NULL ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory") : STATUS_OK;
+    size_t count = 0;
+    for (; count < shards->count && code == STATUS_OK; count += code == STATUS_OK) {
+        names[count].path = shards->paths[count];
+        code = cmd_convert_name(convert, shards->paths[count], &names[count].name, reterr);
+    }
+    if (code == STATUS_OK)
+        qsort(names, count, sizeof(*names), cmd_convert_compare);
+    for (size_t i = 1; i < count && code == STATUS_OK; i++)
+        if (cmd_convert_compare(&names[i - 1], &names[i]) == 0)
+            code = diag_at_line(reterr, STATUS_USAGE, names[i].name, 0, 0,
+                                "would be the shard of both %.120s and %.120s", names[i - 1].path,
+                                names[i].path);
+    for (size_t i = 0; i < count; i++)
+        free(names[i].name);
+    free(names);
+    return code;
+}
+
+// All are logs of one format.
+MUST_USE static enum status cmd_convert_formats(const struct shards *shards, struct diag *reterr)
+{
+    const char *first = shards->paths[0];
+    for (size_t i = 0; i < shards->count; i++) {
+        const char *path = shards->paths[i];
+        if (dataset_format_of(path) != DATASET_JSONL && !cmd_convert_is_csv(path))
+            return diag_at_line(reterr, STATUS_USAGE, path, 0, 0,
                                 "is no log by its name: .jsonl, .csv or .tsv, with or without .gz");
-        if (code == STATUS_OK &&
-            cmd_convert_is_csv(shards->paths[i]) != cmd_convert_is_csv(shards->paths[0]))
-            code = diag_at_line(reterr, STATUS_USAGE, shards->paths[i], 0, 0,
+        if (dataset_format_of(path) != dataset_format_of(first) ||
+            csvmap_separator(path) != csvmap_separator(first))
+            return diag_at_line(reterr, STATUS_USAGE, path, 0, 0,
                                 "is of another format than the first file");
     }
-    return code;
+    return STATUS_OK;
 }
 
 MUST_USE static enum status cmd_convert_all(struct cmd_convert *convert, const char *config,
                                             const char *model, const struct shards *shards,
                                             struct diag *reterr)
 {
+    TRY(cmd_convert_formats(shards, reterr));
     TRY(cmd_convert_names(convert, shards, reterr));
     TRY(cmd_convert_features(convert, config, model, reterr));
     TRY(cmd_convert_csv(convert, config, shards->paths[0], reterr));

@@ -286,6 +286,20 @@ train: {epochs: 2, batch: 64, progressive: true, progressive_docs: 500}
         run("train", self.file, "--out", self.path / "binary", "--set", f"data.train={self.path / 'shards' / 'train-00000.ctr'}")
         self.assertEqual(self.results(self.path / "text")[0], self.results(self.path / "binary")[0])
 
+    def test_convert_refuses_two_files_for_one_shard(self):
+        for folder in ("a", "b"):
+            (self.path / folder).mkdir()
+            (self.path / folder / "day.jsonl").write_text("")
+        (self.path / "day.tsv").write_text("")
+        (self.path / "b" / "night.jsonl").write_text("")
+        logs = self.path / "b" / "night.jsonl", self.path / "b" / "day.jsonl", self.path / "a" / "day.jsonl"
+        _, err = run("convert", "--config", self.file, "--out", self.path / "shards", *logs, code=2)
+        self.assertIn(f"{self.path / 'shards' / 'day.ctr'}: would be the shard of both", err)
+        _, err = run("convert", "--config", self.file, "--out", self.path / "shards", *logs[:2], self.path / "day.tsv", code=2)
+        self.assertIn("day.tsv: is of another format", err)
+        _, err = run("convert", "--config", self.file, "--out", self.path / "shards", self.file, code=2)
+        self.assertIn("is no log by its name", err)
+
 
 def history_lines(out):
     return (out / "history.jsonl").read_text().splitlines()
