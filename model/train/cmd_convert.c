@@ -4,6 +4,7 @@
 #include "model/checkpoint.h"
 #include "model/train/commands.h"
 #include "model/train/csvmap.h"
+#include "model/train/dataset_image.h"
 #include "model/train/dataset_log.h"
 #include "model/train/encoding.h"
 #include "model/train/fit_vocab.h"
@@ -16,15 +17,23 @@
 static const struct command_option cmd_convert_options[] = {
     {"config", "FILE", "configuration with the features, and the map of CSV columns"},
     {"model", "FILE", "model with the features, instead; --config may give the map of CSV columns"},
+    {"like", "SHARD",
+     "shard with the features, instead, and with the vocabularies; --config as above"},
     {"out", "DIR", "folder of the shards (needed)"},
     {"skip-bad", "N", "bad lines that may be skipped in each file, and are counted (0)"},
     {"unlabelled", NULL, "candidates need no label: the shards can be scored alone"},
     {0}};
 
+// What may say which features.
+struct cmd_convert_from {
+    const char *config, *model, *like; // NULL: not given
+};
+
 struct cmd_convert {
     struct train_config config;
     struct yamldoc *doc;
     struct checkpoint model;
+    struct dataset like;
     struct schema encoding; // with vocabularies
     struct csvmap csv;
     bool has_csv;
@@ -38,17 +47,33 @@ static bool cmd_convert_is_csv(const char *path)
     return dataset_format_of(path) == DATASET_CSV;
 }
 
-// The features of the configuration, or of the model.
-MUST_USE static enum status cmd_convert_features(struct cmd_convert *convert, const char *config,
-                                                 const char *model, struct diag *reterr)
+// The features of a shard, with its vocabularies.
+MUST_USE static enum status cmd_convert_like(struct cmd_convert *convert, const char *path,
+                                             struct diag *reterr)
 {
+    struct dataset_image_header header;
+    TRY(dataset_image_map(path, &convert->like, &header, reterr));
+    if (convert->like.schema == NULL)
+        return diag_at_line(reterr, STATUS_INVALID, path, 0, 0,
+                            "is the cache of a LETOR file, not a shard of impressions");
+    return encoding_of(convert->like.schema, &convert->encoding, reterr);
+}
+
+// The features of the configuration, of the model, or of the shard.
+MUST_USE static enum status cmd_convert_features(struct cmd_convert *convert,
+                                                 const struct cmd_convert_from *from,
+                                                 struct diag *reterr)
+{
+    const char *config = from->config;
     struct schema schema = {0};
     if (config != NULL) {
         const struct train_config_source source = {.file = config};
         TRY(train_config_load(&source, &convert->config, &convert->doc, reterr));
     }
-    if (model != NULL) {
-        TRY(checkpoint_load(model, &convert->model, reterr));
+    if (from->like != NULL)
+        return cmd_convert_like(convert, from->like, reterr);
+    if (from->model != NULL) {
+        TRY(checkpoint_load(from->model, &convert->model, reterr));
         return encoding_of(&convert->model.schema, &convert->encoding, reterr);
     }
     if (convert->config.features == NULL)
@@ -60,12 +85,14 @@ MUST_USE static enum status cmd_convert_features(struct cmd_convert *convert, co
     return code;
 }
 
-MUST_USE static enum status cmd_convert_csv(struct cmd_convert *convert, const char *config,
-                                            const char *path, struct diag *reterr)
+MUST_USE static enum status cmd_convert_csv(struct cmd_convert *convert,
+                                            const struct cmd_convert_from *from, const char *path,
+                                            struct diag *reterr)
 {
+    const char *config = from->config;
     const struct csvmap_files files = {config == NULL ? "the configuration" : config, path,
                                        config == NULL ? "" : convert->config.data_join,
-                                       convert->model.schema.count > 0};
+                                       from->model != NULL || from->like != NULL};
     if (!cmd_convert_is_csv(path))
         return STATUS_OK;
     TRY(csvmap_init(&convert->csv, convert->config.csv, &files, &convert->encoding, reterr));
@@ -185,14 +212,14 @@ MUST_USE static enum status cmd_convert_formats(const struct shards *shards, str
     return STATUS_OK;
 }
 
-MUST_USE static enum status cmd_convert_all(struct cmd_convert *convert, const char *config,
-                                            const char *model, const struct shards *shards,
-                                            struct diag *reterr)
+MUST_USE static enum status cmd_convert_all(struct cmd_convert *convert,
+                                            const struct cmd_convert_from *from,
+                                            const struct shards *shards, struct diag *reterr)
 {
     TRY(cmd_convert_formats(shards, reterr));
     TRY(cmd_convert_names(convert, shards, reterr));
-    TRY(cmd_convert_features(convert, config, model, reterr));
-    TRY(cmd_convert_csv(convert, config, shards->paths[0], reterr));
+    TRY(cmd_convert_features(convert, from, reterr));
+    TRY(cmd_convert_csv(convert, from, shards->paths[0], reterr));
     TRY(file_make_folder(convert->folder, reterr));
     TRY(cmd_convert_learn(convert, shards, reterr));
     convert->options.schema = &convert->encoding;
@@ -210,24 +237,29 @@ static enum status cmd_convert_run(const struct command *command, int argc, char
     TRY(command_parse(command, argc, argv, &line, reterr));
     if (line.help)
         return STATUS_OK;
-    const char *config = command_value(command, &line, "config");
-    const char *model = command_value(command, &line, "model");
+    const struct cmd_convert_from from = {command_value(command, &line, "config"),
+                                          command_value(command, &line, "model"),
+                                          command_value(command, &line, "like")};
     convert.folder = command_value(command, &line, "out");
     convert.options.unlabelled = command_value(command, &line, "unlabelled") != NULL;
     if (convert.folder == NULL)
         return diag_set(reterr, STATUS_USAGE, "--out DIR is missing: where the shards go");
-    if (config == NULL && model == NULL)
+    if (from.config == NULL && from.model == NULL && from.like == NULL)
         return diag_set(reterr, STATUS_USAGE,
-                        "--config FILE or --model FILE is missing: which features");
+                        "--config FILE, --model FILE or --like SHARD is missing: which features");
+    if (from.model != NULL && from.like != NULL)
+        return diag_set(reterr, STATUS_USAGE,
+                        "--model and --like both say which features: give one of them");
     TRY(command_u64(command, &line, "skip-bad", 0, 0, UINT32_MAX, &convert.options.skip_bad,
                     reterr));
     TRY(shards_init_all(&shards, line.operands, line.operand_count, reterr));
-    enum status code = cmd_convert_all(&convert, config, model, &shards, reterr);
+    enum status code = cmd_convert_all(&convert, &from, &shards, reterr);
     shards_fini(&shards);
     csvmap_fini(&convert.csv);
     schema_fini(&convert.encoding);
     fit_vocab_fini(&convert.fit);
     checkpoint_fini(&convert.model);
+    dataset_close(&convert.like);
     train_config_fini(&convert.config);
     yamldoc_free(convert.doc);
     return code;
@@ -241,9 +273,12 @@ const struct command cmd_convert = {
     COMMAND_MAX_VALUES,
     cmd_convert_options,
     "Example:\n"
-    "  ctr convert --config config.yaml --out shards 'logs/day-*.jsonl.gz'\n"
+    "  ctr convert --config config.yaml --out shards 'logs/train-*.jsonl.gz'\n"
+    "  ctr convert --like shards/train-01.ctr --out shards logs/valid.jsonl logs/test.jsonl\n"
     "  ctr convert --model run/student.safetensors --out shards today.jsonl\n\n"
     "Each FILE (a pattern names several) becomes DIR/NAME.ctr, with the features of the\n"
-    "configuration, whose vocabularies are learnt from all FILEs together, or with those of\n"
-    "a model. Then data.train: shards/*.ctr, and the same for valid, test and --data.\n",
+    "configuration, whose vocabularies are learnt from all FILEs together, or with features\n"
+    "and vocabularies of a model or of an earlier shard. Convert the training files alone,\n"
+    "then those for valid and test --like one of their shards: what only these hold stays\n"
+    "unknown, as it is when the model serves. Then data.train: shards/train-*.ctr, and so on.\n",
     cmd_convert_run};

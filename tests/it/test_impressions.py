@@ -286,6 +286,20 @@ train: {epochs: 2, batch: 64, progressive: true, progressive_docs: 500}
         run("train", self.file, "--out", self.path / "binary", "--set", f"data.train={self.path / 'shards' / 'train-00000.ctr'}")
         self.assertEqual(self.results(self.path / "text")[0], self.results(self.path / "binary")[0])
 
+    def test_shards_like_another_have_its_vocabularies(self):
+        train, valid = (self.path / "data" / f"train-0000{i}.jsonl" for i in (0, 1))
+        shards = self.path / "shards"
+        run("convert", "--config", self.file, "--out", shards, train)
+        run("convert", "--like", shards / "train-00000.ctr", "--out", shards, valid)
+        run("train", self.file, "--out", self.path / "text", "--set", f"data.valid={valid}")
+        run("train", self.file, "--out", self.path / "binary", "--set", f"data.train={shards / 'train-00000.ctr'}",
+            "--set", f"data.valid={shards / 'train-00001.ctr'}")
+        self.assertEqual(self.results(self.path / "text")[0], self.results(self.path / "binary")[0])
+        _, err = run("convert", "--like", shards / "train-00000.ctr", "--model", "x", "--out", shards, valid, code=2)
+        self.assertIn("--like", err)
+        _, err = run("convert", "--like", valid, "--out", shards, valid, code=1)
+        self.assertIn("train-00001.jsonl: is no data image", err)
+
     def test_convert_refuses_two_files_for_one_shard(self):
         for folder in ("a", "b"):
             (self.path / folder).mkdir()
