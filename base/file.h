@@ -51,6 +51,10 @@ void file_writer_write(struct file_writer *writer, const void *data, size_t size
 void file_writer_printf(struct file_writer *writer, const char *format, ...) PRINTF_LIKE(2, 3);
 MUST_USE enum status file_writer_commit(struct file_writer *writer, struct diag *reterr);
 void file_writer_abort(struct file_writer *writer); // also after a failed commit; idempotent
+// Opens a new file beside `path`, with a name that is nobody else's: *ret_name, which the caller
+// frees and renames to `path` or unlinks. file_sweep knows it.
+MUST_USE enum status file_open_beside(const char *path, int *ret_fd, char **ret_name,
+                                      struct diag *reterr);
 // Removes what killed writers left in `folder`. Only where nobody else writes now: the caller holds
 // a lock. A folder that is not there is no error.
 MUST_USE enum status file_sweep(const char *folder, struct diag *reterr);

@@ -157,6 +157,22 @@ enum status file_write_atomic(const char *path, const void *data, size_t size, s
     return file_writer_commit(&writer, reterr);
 }
 
+enum status file_open_beside(const char *path, int *ret_fd, char **ret_name, struct diag *reterr)
+{
+    char ending[32], *name;
+    const int size = snprintf(ending, sizeof(ending), ".%d.tmp", (int)getpid());
+    if (asprintf(&name, "%s.XXXXXX%s", path, ending) < 0)
+        return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
+    *ret_fd = mkostemps(name, size, O_CLOEXEC);
+    if (*ret_fd < 0) {
+        enum status code = diag_errno(reterr, path, "cannot create");
+        free(name);
+        return code;
+    }
+    *ret_name = name;
+    return STATUS_OK;
+}
+
 // NAME.PID.tmp
 static bool file_is_temporary(const char *name)
 {

@@ -1,12 +1,12 @@
 #include "model/train/dataset.h"
 
+#include "base/file.h"
 #include "base/hash64.h"
 #include "model/train/dataset_build.h"
 #include "model/train/dataset_image.h"
 #include "model/train/dataset_owned.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,14 +65,8 @@ MUST_USE static enum status dataset_parse_to_cache(const char *path,
                                                    struct dataset *ret_dataset, struct diag *reterr)
 {
     char *temporary;
-    if (asprintf(&temporary, "%s.XXXXXX", options->cache_path) < 0)
-        return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) {
-        enum status code = diag_errno(reterr, options->cache_path, "cannot create");
-        free(temporary);
-        return code;
-    }
+    int fd;
+    TRY(file_open_beside(options->cache_path, &fd, &temporary, reterr));
     struct dataset dataset;
     enum status code =
         dataset_parse(path, options, source, fd, options->cache_path, &dataset, reterr);

@@ -6,7 +6,6 @@
 #include "model/train/encoding.h"
 #include "model/train/fit_vocab.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,16 +86,12 @@ enum status dataset_log_write(const struct shards *shards, const struct dataset_
                               struct impressions_totals *ret_totals, struct diag *reterr)
 {
     char *temporary = NULL, *folder = file_folder_of(path);
-    if (folder == NULL || asprintf(&temporary, "%s.XXXXXX", path) < 0) {
-        free(folder);
-        return diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory");
-    }
     struct dataset dataset;
-    enum status code = STATUS_OK;
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0) {
-        code = diag_errno(reterr, path, "cannot create");
-    } else {
+    int fd = -1;
+    enum status code = folder == NULL
+                           ? diag_at_line(reterr, STATUS_NO_MEMORY, path, 0, 0, "out of memory")
+                           : file_open_beside(path, &fd, &temporary, reterr);
+    if (code == STATUS_OK) {
         code = dataset_log_parse(shards, options, fd, path, folder, &dataset, ret_totals, reterr);
         fchmod(fd, 0644);
         close(fd);

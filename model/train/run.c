@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { RUN_MAX_TEXT = 4 << 20 };
@@ -43,6 +44,25 @@ static char *run_path(const struct run *run, const char *name)
     return file_join(run->folder, name);
 }
 
+// What killed runs left half written: in the run's own folder, and in its caches if they are there
+// and not in a folder that others may use now.
+MUST_USE static enum status run_sweep(const struct run *run, struct diag *reterr)
+{
+    const char *cache = run->config->data_cache;
+    TRY(file_sweep(run->folder, reterr));
+    if (cache[0] == '/' || strstr(cache, "..") != NULL)
+        return STATUS_OK;
+    char *caches = run_path(run, cache);
+    struct stat info;
+    enum status code = STATUS_OK;
+    if (caches == NULL)
+        code = diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    else if (lstat(caches, &info) == 0 && S_ISDIR(info.st_mode))
+        code = file_sweep(caches, reterr);
+    free(caches);
+    return code;
+}
+
 // The folder is made, or shown to hold nothing that would be overwritten.
 MUST_USE static enum status run_claim(struct run *run, struct diag *reterr)
 {
@@ -65,7 +85,7 @@ MUST_USE static enum status run_claim(struct run *run, struct diag *reterr)
                                 "holds %s already: go on with --resume, or name another folder",
                                 ours[i]);
     }
-    return STATUS_OK;
+    return run->options.resume ? run_sweep(run, reterr) : STATUS_OK;
 }
 
 MUST_USE static enum status run_write_config(const struct run *run, struct diag *reterr)
@@ -290,7 +310,7 @@ MUST_USE static enum status run_clean(const struct run *run, struct diag *reterr
     if (rmdir(folder) != 0 && errno != ENOENT && errno != ENOTEMPTY && code == STATUS_OK)
         code = diag_errno(reterr, folder, "cannot remove");
     free(folder);
-    return code;
+    return code == STATUS_OK ? run_sweep(run, reterr) : code;
 }
 
 // The table of measures that ends a run: each model on validation, and on the test file if there is

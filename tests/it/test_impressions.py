@@ -251,8 +251,21 @@ train: {epochs: 2, batch: 64, progressive: true, progressive_docs: 500}
                 child.send_signal(signal.SIGKILL)
             finally:
                 child.wait()
+            shared = self.path / "shared"
+            shared.mkdir(exist_ok=True)
+            (out / "linked").symlink_to(shared)
+            left = [out / "state.safetensors.77.tmp", out / "cache" / "train.ctrcache.aXb1Zq.77.tmp"]
+            foreign = shared / "train.ctrcache.aXb1Zq.77.tmp"
+            for path in (*left, foreign):
+                path.write_text("half written")
             run("train", self.file, "--resume", "--out", out)
             self.assertEqual(self.results(out), self.results(self.path / "whole"))
+            self.assertEqual([path for path in left if path.exists()], [])
+            self.assertEqual(sorted(path.name for path in out.rglob("*.tmp")), [])
+            self.assertTrue(foreign.exists())
+            for cache in (shared, "linked"):
+                run("train", self.file, "--resume", "--out", out, "--set", f"data.cache={cache}")
+                self.assertTrue(foreign.exists())
 
     def test_warm_start_goes_on_with_newer_pages(self):
         """The first minibatch of Tuesday is scored, before it is learned, by what Monday has learnt."""

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -206,6 +207,31 @@ static void test_names(void **state)
     }
 }
 
+// Two for one path do not meet; killed, they are swept.
+static void test_open_beside(void **state)
+{
+    (void)state;
+    char path[128], *names[2] = {NULL};
+    int fds[2] = {-1, -1};
+    scratch_path(&scratch, "a.ctrcache", path);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(file_open_beside(path, &fds[i], &names[i], NULL), STATUS_OK);
+        assert_true(strncmp(names[i], path, strlen(path)) == 0);
+        assert_int_equal(write(fds[i], "x", 1), 1);
+        close(fds[i]);
+    }
+    assert_string_not_equal(names[0], names[1]);
+    assert_int_equal(rename(names[0], path), 0);
+    assert_int_equal(file_sweep(scratch.folder, NULL), STATUS_OK);
+    assert_true(file_exists(path));
+    assert_false(file_exists(names[1]));
+    free(names[0]);
+    free(names[1]);
+    assert_int_equal(
+        file_open_beside(scratch_path(&scratch, "no/file", path), &fds[0], &names[0], NULL),
+        STATUS_NOT_FOUND);
+}
+
 static void test_sweep(void **state)
 {
     (void)state;
@@ -271,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_abort_and_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_folders, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sweep, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_open_beside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_part, setup, teardown),
         cmocka_unit_test_setup_teardown(test_move, setup, teardown),
         cmocka_unit_test(test_names),
