@@ -19,7 +19,7 @@ static void describe_columns(const struct schema_feature *feature, struct buf *o
     }
 }
 
-// "id_list of at most 50, din with item_id, table item_id of 1000001 x 16"
+// "at most 50 ids, din with item_id, table item_id of 1000001 x 16"
 static void describe_ids(const struct schema *schema, const struct schema_feature *feature,
                          struct buf *out)
 {

@@ -77,7 +77,6 @@ static MUST_USE enum status read_tensors(const struct safetensors *file,
         const struct safetensors_tensor *tensor = NULL;
         TRY(safetensors_need(file, want->name, want->dtype, want->rank, want->shape, &tensor,
                              reterr));
-        want->shape[0] = tensor->shape[0];
         *want->place = tensor->data;
     }
     return STATUS_OK;

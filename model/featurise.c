@@ -29,8 +29,7 @@ static void numbers(const struct featurise *featurise, const struct schema_featu
     const float *raw = &cells->number;
     switch (feature->transform) {
     case SCHEMA_NONE:
-        if (raw != columns)
-            memcpy(columns, raw, feature->size * sizeof *raw);
+        memcpy(columns, raw, feature->size * sizeof *raw);
         break;
     case SCHEMA_LOG1P:
         featurise->kernels->log1p(raw, feature->size, columns);

@@ -146,7 +146,10 @@ enum status safetensors_write(const char *path, const struct safetensors_tensor 
                               size_t count, const struct safetensors_note *notes, size_t note_count,
                               struct diag *reterr)
 {
-    assert(2 * count <= SAFETENSORS_MAX_TENSORS);
+    if (2 * count > SAFETENSORS_MAX_TENSORS)
+        return diag_at_line(reterr, STATUS_TOO_LARGE, path, 0, 0,
+                            "%zu tensors are more than the %d that a file may have", count,
+                            SAFETENSORS_MAX_TENSORS / 2);
     struct buf head;
     buf_init(&head, SAFETENSORS_MAX_HEADER + SAFETENSORS_LENGTH);
     enum status code = plan_head(tensors, count, notes, note_count, &head, reterr);

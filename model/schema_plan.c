@@ -1,7 +1,6 @@
 #include "model/schema_plan.h"
 
 #include "base/num.h"
-#include "proto/row_code.h"
 #include "proto/vocab.h"
 
 #include <stdlib.h>
@@ -99,7 +98,7 @@ static MUST_USE enum status plan_names(const struct plan *plan, struct schema_fe
         return STATUS_OK;
     TRY(need(plan, feature, "table", feature->table_of, &owner));
     const struct schema_feature *to = &plan->schema->features[owner];
-    if (!owns_table(to) || (to->kind != SCHEMA_ID && to->kind != SCHEMA_ID_LIST))
+    if (!owns_table(to) || to->source != SCHEMA_SENT || (to->kind != SCHEMA_ID && to->kind != SCHEMA_ID_LIST))
         return schema_rules_fault(plan->place, plan->reterr,
                                   "feature \"%s\": \"%s\" has no table of ids of its own",
                                   feature->name, feature->table_of);
@@ -173,13 +172,20 @@ static MUST_USE enum status plan_tables(const struct plan *plan)
         if (owner != NULL)
             feature->table = schema_find_table(schema, owner);
     }
+    size_t attended = 0;
     for (size_t i = 0; i < schema->count; i++) {
         const struct schema_feature *feature = &schema->features[i];
+        attended += schema_is_din(feature);
         if (schema_is_din(feature) && feature->table != schema->features[feature->target].table)
             return schema_rules_fault(plan->place, plan->reterr,
                                       "feature \"%s\" and its target \"%s\" do not share a table",
                                       feature->name, feature->target_of);
     }
+    if (schema->table_count > SCHEMA_RULES_MAX_TABLES || attended > SCHEMA_RULES_MAX_DIN)
+        return schema_rules_fault(plan->place, plan->reterr,
+                                  "%zu tables and %zu features of pool din: at most %d and %d",
+                                  schema->table_count, attended, (int)SCHEMA_RULES_MAX_TABLES,
+                                  (int)SCHEMA_RULES_MAX_DIN);
     return STATUS_OK;
 }
 

@@ -279,7 +279,7 @@ static MUST_USE enum status read_feature(struct schema_node *node, struct schema
     feature->size = 1;
     unsigned scope = ROW_SCOPES; // a cross may leave it to schema_plan
     TRY(read_kind(node, feature, reterr));
-    if (feature->kind != SCHEMA_CROSS || schema_node_has(node, "scope"))
+    if (feature->kind != SCHEMA_CROSS || node->json != NULL || schema_node_has(node, "scope"))
         TRY(schema_node_choice(node, "scope", schema_rules_scopes, &scope, reterr));
     feature->scope = (enum row_scope)scope;
     if (schema_node_has(node, "privileged"))

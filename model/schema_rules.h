@@ -4,7 +4,11 @@
 #include "base/span.h"
 #include "model/schema.h"
 
-enum { SCHEMA_RULES_MAX_WIDTH = 65536 }; // columns of one feature, and of all together
+enum {
+    SCHEMA_RULES_MAX_WIDTH = 65536, // columns of one feature, and of all together
+    SCHEMA_RULES_MAX_TABLES = 512,  // what a state file can name, whatever the features
+    SCHEMA_RULES_MAX_DIN = 16,
+};
 
 // Where a feature was read: a file's line and column, or, with `file` NULL, the manifest's JSON
 // path.

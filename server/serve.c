@@ -5,6 +5,7 @@
 #include "model/auction.h"
 #include "model/calibrate.h"
 #include "model/scorer.h"
+#include "proto/row_build.h"
 #include "server/server_metrics.h"
 
 #include <assert.h>
@@ -24,15 +25,12 @@ static bool plan(const struct serve_limits *limits, const struct registry_model 
                  size_t *ret_bytes)
 {
     const struct row_layout *layout = &model->layout;
-    const size_t kept = sizeof(struct span) + RANK_MAX_ID_BYTES; // an id for crosses, escaped
-    size_t row = layout->item_width * sizeof(union row_cell) + layout->item_keeps * kept +
-                 SERVE_CANDIDATE_BYTES + RANK_MAX_ID_BYTES;
-    size_t once = layout->shared_width * sizeof(union row_cell) + layout->shared_keeps * kept +
-                  SERVE_REQUEST_BYTES + 128 * layout->field_count;
+    const size_t most = limits->rank.max_candidates;
+    const size_t row = SERVE_CANDIDATE_BYTES + RANK_MAX_ID_BYTES;
+    const size_t once = row_build_bytes(layout, most) + SERVE_REQUEST_BYTES;
     size_t rows = 0, score = 0;
-    return num_mul(row, limits->rank.max_candidates, &rows) && num_add(rows, once, &rows) &&
-           scorer_bytes(&model->scorer, limits->rank.max_candidates, &score) &&
-           num_add(rows, score, ret_bytes);
+    return num_mul(row, most, &rows) && num_add(rows, once, &rows) &&
+           scorer_bytes(&model->scorer, most, &score) && num_add(rows, score, ret_bytes);
 }
 
 enum status serve_init(struct serve *serve, const struct serve_limits *limits,

@@ -124,6 +124,8 @@ static char *epochs_lineage(const struct epochs *epochs, const struct epochs_mod
     json_value_set_int(root, "epoch", (int64_t)epoch + 1);
     if (task->teacher_sha256 != NULL)
         json_value_set_text(root, "teacher_sha256", task->teacher_sha256);
+    if (task->warm_sha256[0] != '\0')
+        json_value_set_text(root, "warm_start_sha256", task->warm_sha256);
     json_value_set_text(root, "configuration", task->identity);
     json_value_set(root, "validation", quality_to_json(quality));
     struct buf text;

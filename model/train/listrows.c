@@ -80,27 +80,42 @@ MUST_USE static enum status listrows_compile(struct listrows *rows, struct diag 
     return STATUS_OK;
 }
 
+static size_t listrows_longest(const struct listrows *rows)
+{
+    size_t longest = 0;
+    for (size_t list = 0; list < rows->dataset->lists; list++) {
+        size_t docs = listrows_docs(rows, list);
+        longest = docs > longest ? docs : longest;
+    }
+    return longest;
+}
+
 MUST_USE static enum status listrows_prepare_page(struct listrows *rows, struct diag *reterr)
 {
-    size_t cells, longest = 0;
-    if (rows->page == NULL)
-        return STATUS_OK;
+    size_t cells;
     rows->page_of = schema_find(rows->schema, "f");
     if (rows->page_of == NULL || rows->page_of->source != SCHEMA_SENT ||
         rows->page->size != pagectx_width(rows->page_of->size))
         return diag_at_path(reterr, STATUS_INVALID, rows->page->name,
                             "the page is made of a feature 'f' and has twice its size plus 1");
-    for (size_t list = 0; list < rows->dataset->lists; list++) {
-        size_t docs = listrows_docs(rows, list);
-        longest = docs > longest ? docs : longest;
-    }
-    if (!num_mul(longest, rows->page_of->size, &cells))
+    if (!num_mul(listrows_longest(rows), rows->page_of->size, &cells))
         return diag_set(reterr, STATUS_TOO_LARGE, "the longest list is too long");
     rows->transformed = calloc(cells, sizeof(*rows->transformed));
     rows->scratch = calloc(2 * (size_t)rows->page_of->size, sizeof(*rows->scratch));
     if (rows->transformed == NULL || rows->scratch == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     return STATUS_OK;
+}
+
+// Memory for what is made of the page.
+MUST_USE static enum status listrows_prepare(struct listrows *rows, struct diag *reterr)
+{
+    bool share = false;
+    for (size_t i = 0; i < rows->schema->count; i++)
+        share = share || rows->schema->features[i].source == SCHEMA_SHARE;
+    if (share && (rows->ids = calloc(listrows_longest(rows) + 1, sizeof(*rows->ids))) == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    return rows->page == NULL ? STATUS_OK : listrows_prepare_page(rows, reterr);
 }
 
 enum status listrows_init(struct listrows *rows, const struct dataset *dataset,
@@ -110,7 +125,7 @@ enum status listrows_init(struct listrows *rows, const struct dataset *dataset,
     *rows = (struct listrows){.dataset = dataset, .schema = schema, .kernels = kernels};
     enum status code = listrows_compile(rows, reterr);
     if (code == STATUS_OK)
-        code = listrows_prepare_page(rows, reterr);
+        code = listrows_prepare(rows, reterr);
     if (code != STATUS_OK)
         listrows_fini(rows);
     return code;
@@ -122,6 +137,7 @@ void listrows_fini(struct listrows *rows)
     free(rows->rows.items);
     free(rows->transformed);
     free(rows->scratch);
+    free(rows->ids);
     *rows = (struct listrows){0};
 }
 
@@ -147,26 +163,35 @@ static void listrows_fill_page(struct listrows *rows, size_t n, union row_cell *
                  rows->scratch);
 }
 
-// The share of the page's items, itself among them, that have the id of item i. An item without an
-// id has a share of 0.
-static float listrows_share(const union row_cell *ids, size_t stride, size_t n, size_t i)
+static int listrows_compare(const void *a, const void *b)
 {
-    size_t same = 0;
-    for (size_t k = 0; k < n; k++)
-        same += ids[k * stride].id == ids[i * stride].id;
-    return ids[i * stride].id == 0 ? 0 : (float)((double)same / (double)n);
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
 }
 
-static union row_cell listrows_page_cell(const struct listrows *rows,
-                                         const struct schema_feature *feature,
-                                         const union row_cell *raw, size_t n, size_t i)
+// The share of the page's items, itself among them, that have the id of an item; 0 without an id.
+static void listrows_fill_share(const struct listrows *rows, const struct schema_feature *feature,
+                                size_t n, union row_cell *raw)
 {
-    const struct schema *schema = rows->schema;
+    const size_t stride = rows->schema->row_cells;
+    const size_t of = rows->schema->features[feature->of].offset;
+    for (size_t i = 0; i < n; i++)
+        rows->ids[i] = (uint64_t)raw[i * stride + of].id << 32 | i;
+    qsort(rows->ids, n, sizeof(*rows->ids), listrows_compare);
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && rows->ids[end] >> 32 == rows->ids[i] >> 32;)
+            end++;
+        const bool known = rows->ids[i] >> 32 != 0;
+        for (size_t k = i; k < end; k++)
+            raw[(uint32_t)rows->ids[k] * stride + feature->offset].number =
+                known ? (float)((double)(end - i) / (double)n) : 0;
+    }
+}
+
+static union row_cell listrows_page_cell(const struct schema_feature *feature, size_t n, size_t i)
+{
     union row_cell cell = {0};
-    if (feature->source == SCHEMA_SHARE)
-        cell.number =
-            listrows_share(raw + schema->features[feature->of].offset, schema->row_cells, n, i);
-    else if (feature->source == SCHEMA_PAGE_SIZE)
+    if (feature->source == SCHEMA_PAGE_SIZE)
         cell.number = (float)n;
     else if (feature->kind == SCHEMA_DENSE)
         cell.number = (float)i;
@@ -181,12 +206,13 @@ static void listrows_fill_made(const struct listrows *rows, size_t n, union row_
     const struct schema *schema = rows->schema;
     for (size_t f = 0; f < schema->count; f++) {
         const struct schema_feature *feature = &schema->features[f];
-        if (feature->source != SCHEMA_SHARE && feature->source != SCHEMA_PAGE_SIZE &&
-            feature->source != SCHEMA_POSITION)
+        if (feature->source == SCHEMA_SHARE)
+            listrows_fill_share(rows, feature, n, raw);
+        if (feature->source != SCHEMA_PAGE_SIZE && feature->source != SCHEMA_POSITION)
             continue;
         for (size_t i = 0; i < n; i++)
             raw[i * schema->row_cells + feature->offset] =
-                listrows_page_cell(rows, feature, raw, n, i);
+                listrows_page_cell(feature, n, i);
     }
 }
 

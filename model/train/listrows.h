@@ -33,6 +33,7 @@ struct listrows {
     const struct schema_feature *page, *page_of; // of LETOR; NULL: no page feature
     float *transformed;                          // (longest list, page_of->size)
     double *scratch;                             // (2 * page_of->size)
+    uint64_t *ids;                               // (longest list) for shares; NULL: there are none
 };
 
 // STATUS_INVALID if the data cannot give the schema's features; STATUS_NO_MEMORY.

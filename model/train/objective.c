@@ -94,7 +94,8 @@ MUST_USE static enum status objective_teach(struct objective *objective,
     if (objective->config.loss.kd != LOSS_KD_CLID_MASS)
         return STATUS_OK;
     double mean = loss_mass_log_mean(objective->teacher, batch->offset, NULL, batch->lists);
-    *step->log_mass = step->taken == 0 ? mean : loss_mass_follow(*step->log_mass, mean);
+    const bool begun = *step->log_mass != 0; // a state that begins, or is of another method, has 0
+    *step->log_mass = begun ? loss_mass_follow(*step->log_mass, mean) : mean;
     loss->log_mass = *step->log_mass;
     return STATUS_OK;
 }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "model/kernels/blas.h"
+#include "model/train/encoding.h"
 #include "model/train/loss_mass.h"
 #include "model/train/measure.h"
 #include "model/train/state.h"
@@ -27,7 +28,8 @@ struct run {
     const struct method *method;
     bool joint;
     struct buf identity;
-    struct warm warm; // of options.warm_start
+    struct warm warm; // what was fitted before: in another run, or in this one
+    char warm_sha256[DIGEST_HEX + 1]; // of the state that the run began with; "": with nothing
     struct traindata data;
     const struct kernels *kernels;
     struct team *team;
@@ -112,6 +114,8 @@ MUST_USE static enum status run_begin_history(struct run *run, struct diag *rete
     json_value_set_text(line, "openblas_core", blas_core_name());
     json_value_set_text(line, "kernels", run->kernels->name);
     json_value_set_text(line, "configuration", buf_view(&run->identity).data);
+    if (run->warm_sha256[0] != '\0')
+        json_value_set_text(line, "warm_start", run->warm_sha256);
     return history_write(&run->history, line, reterr);
 }
 
@@ -131,6 +135,32 @@ MUST_USE static enum status run_open_history(struct run *run, struct diag *reter
     return code;
 }
 
+// What the first line of the history says of the state that a resumed run once began with.
+MUST_USE static enum status run_recall_warm(struct run *run, struct diag *reterr)
+{
+    char *path = run_path(run, "history.jsonl");
+    struct file_bytes bytes = {0};
+    struct json_value *line = NULL;
+    if (path == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    enum status code = STATUS_OK;
+    if (run->options.resume && file_exists(path))
+        code = file_read(path, SIZE_MAX / 2, 0, &bytes, reterr);
+    const char *end = bytes.size > 0 ? memchr(bytes.data, '\n', bytes.size) : NULL;
+    if (code == STATUS_OK && end != NULL) {
+        const struct span first = {(const char *)bytes.data,
+                                   (size_t)(end - (const char *)bytes.data)};
+        code = json_value_parse(first, &line, reterr);
+    }
+    const struct json_value *sha = line == NULL ? NULL : json_value_get(line, "warm_start");
+    if (code == STATUS_OK && sha != NULL && json_value_kind(sha) == JSON_VALUE_TEXT)
+        snprintf(run->warm_sha256, sizeof(run->warm_sha256), "%s", json_value_text(sha).data);
+    json_value_free(line);
+    file_free(&bytes);
+    free(path);
+    return code;
+}
+
 // Opens the data with what was fitted for them: by the run that this one begins with, or, on
 // --resume, by itself.
 MUST_USE static enum status run_open_data(struct run *run, struct diag *reterr)
@@ -142,8 +172,17 @@ MUST_USE static enum status run_open_data(struct run *run, struct diag *reterr)
         return diag_at_path(reterr, STATUS_CONFIG, "mode",
                             "a warm start goes on with one model or, in mode joint, with two: name "
                             "the teacher's file in `teacher`, or train jointly");
+    if (resumed)
+        TRY(state_check_identity(run->state_path, buf_view(&run->identity).data, reterr));
+    TRY(run_recall_warm(run, reterr));
+    if (run->warm_sha256[0] != '\0' && from == NULL)
+        return diag_at_line(reterr, STATUS_USAGE, run->folder, 0, 0,
+                            "was begun with another run's state and stopped before its own was "
+                            "saved: give --warm-start again");
     if (from != NULL)
         TRY(warm_open(from, &run->warm, reterr));
+    if (from != NULL && !resumed)
+        snprintf(run->warm_sha256, sizeof(run->warm_sha256), "%s", run->warm.sha256);
     return traindata_open(run->config, run->folder, from == NULL ? NULL : &run->warm, &run->data,
                           reterr);
 }
@@ -165,10 +204,10 @@ MUST_USE static enum status run_open(struct run *run, struct diag *reterr)
     TRY(run_open_data(run, reterr));
     TRY(traindata_check_lists(&run->data, run->method, "method", reterr));
     if (run->options.resume && file_exists(run->state_path))
-        TRY(state_stage(run->state_path, buf_view(&run->identity).data, run->data.hash,
-                        &run->saved_stage, reterr));
-    TRY(run_write_config(run, reterr));
-    return run_open_history(run, reterr);
+        TRY(state_stage(run->state_path, run->data.hash, &run->saved_stage, reterr));
+    // The history stands before the configuration: what it says of a warm start must not be lost.
+    TRY(run_open_history(run, reterr));
+    return run_write_config(run, reterr);
 }
 
 // What the main tower of a method becomes: STAGE.safetensors.
@@ -203,6 +242,7 @@ MUST_USE static enum status run_stage(struct run *run, const struct method *meth
         .history = &run->history,
         .folder = run->folder,
         .warm_start = run->options.warm_start,
+        .warm_sha256 = run->warm_sha256,
         .resume = run->saved_stage != NULL && strcmp(run->saved_stage, stage) == 0,
     };
     LOG_EVENT(LOG_INFO, "stage", LOG_S("stage", stage), LOG_S("method", method->name),
@@ -248,6 +288,20 @@ MUST_USE static enum status run_check_role(const struct run *run, const struct c
     return STATUS_OK;
 }
 
+// A teacher from elsewhere must read the cells of these data as they were made.
+MUST_USE static enum status run_check_cells(const struct run *run, const struct checkpoint *teacher,
+                                            struct diag *reterr)
+{
+    struct diag why = {0};
+    char text[512];
+    const struct dataset *train = &run->data.train;
+    if (train->schema == NULL || encoding_covers(train->schema, &teacher->schema, &why) == STATUS_OK)
+        return STATUS_OK;
+    return diag_at_line(reterr, STATUS_CONFIG, run->teacher_path, 0, 0,
+                        "reads features in another form than these data have them: %s",
+                        diag_format(&why, text, sizeof(text)));
+}
+
 // The frozen teacher's logit of every training document, by the serving form.
 MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
 {
@@ -255,6 +309,8 @@ MUST_USE static enum status run_teach(struct run *run, struct diag *reterr)
     struct scoreset set = {0};
     TRY(scorer_load(run->teacher_path, run->kernels, &scorer, reterr));
     enum status code = run_check_role(run, &scorer.checkpoint, reterr);
+    if (code == STATUS_OK)
+        code = run_check_cells(run, &scorer.checkpoint, reterr);
     if (code == STATUS_OK)
         code = scoreset_init(&set, &run->data.train, NULL, 0, reterr);
     if (code == STATUS_OK)

@@ -268,23 +268,32 @@ MUST_USE static enum status state_open(const char *path, struct safetensors_file
                         state_format);
 }
 
-enum status state_stage(const char *path, const char *identity, uint64_t data_hash,
-                        char **ret_stage, struct diag *reterr)
+enum status state_check_identity(const char *path, const char *identity, struct diag *reterr)
 {
     struct safetensors_file file;
     TRY(state_open(path, &file, reterr));
     const char *saved = safetensors_note(&file.tensors, "identity");
+    enum status code = STATUS_OK;
+    if (saved == NULL || strcmp(saved, identity) != 0)
+        code = diag_at_line(reterr, STATUS_CONFIG, path, 0, 0,
+                            "was made with another configuration: resume with the same one, or "
+                            "train into another folder");
+    safetensors_file_close(&file);
+    return code;
+}
+
+enum status state_stage(const char *path, uint64_t data_hash, char **ret_stage,
+                        struct diag *reterr)
+{
+    struct safetensors_file file;
+    TRY(state_open(path, &file, reterr));
     const char *stage = safetensors_note(&file.tensors, "stage");
     const char *data = safetensors_note(&file.tensors, "data");
     char hash[17];
     snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)data_hash);
     enum status code = STATUS_OK;
-    if (saved == NULL || stage == NULL || data == NULL)
+    if (stage == NULL || data == NULL)
         code = diag_set(reterr, STATUS_CORRUPT, "lacks what a training state has");
-    else if (strcmp(saved, identity) != 0)
-        code = diag_set(reterr, STATUS_CONFIG,
-                        "was made with another configuration: resume with the same one, or "
-                        "train into another folder");
     else if (strcmp(data, hash) != 0)
         code = diag_set(reterr, STATUS_CONFIG, "was made with other training or validation data");
     if (code == STATUS_OK && (*ret_stage = strdup(stage)) == NULL)
@@ -354,10 +363,12 @@ MUST_USE static enum status state_fill(const char *path, struct state *state, bo
         state_add_all(tensors, state);
         code = state_read(&file, tensors, warm ? tensors->learned : tensors->loaded, reterr);
     }
-    if (code == STATUS_OK && warm)
+    if (code == STATUS_OK && warm) {
         state_set_time(state, tensors->integers[2]);
-    else if (code == STATUS_OK)
+        state->log_mass = tensors->numbers[STATE_SUMS + 2];
+    } else if (code == STATUS_OK) {
         code = state_unpack(tensors, state, reterr);
+    }
     if (code != STATUS_OK)
         diag_in_file(reterr, path);
     state_free(tensors);

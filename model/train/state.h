@@ -44,18 +44,21 @@ struct state {
 // Replaces the file: the old state or the new one, never a part.
 MUST_USE enum status state_save(const char *path, const struct state *state, struct diag *reterr);
 
-// Which stage a saved run is in: *ret_stage is allocated, the caller frees. STATUS_NOT_FOUND
-// without a file; STATUS_CONFIG if it belongs to another configuration or other data.
-MUST_USE enum status state_stage(const char *path, const char *identity, uint64_t data_hash,
-                                 char **ret_stage, struct diag *reterr);
+// STATUS_CONFIG unless it belongs to this configuration; STATUS_NOT_FOUND without a file.
+MUST_USE enum status state_check_identity(const char *path, const char *identity,
+                                          struct diag *reterr);
+// Which stage a saved run is in: *ret_stage is allocated, the caller frees. STATUS_CONFIG if it
+// belongs to other data.
+MUST_USE enum status state_stage(const char *path, uint64_t data_hash, char **ret_stage,
+                                 struct diag *reterr);
 // STATUS_CONFIG unless the saved stage learns from the teacher with this SHA-256 ("": from none).
 MUST_USE enum status state_check_teacher(const char *path, const char *teacher,
                                          struct diag *reterr);
 // How long history.jsonl was when the state was saved.
 MUST_USE enum status state_history_bytes(const char *path, uint64_t *ret_bytes,
                                          struct diag *reterr);
-// A warm start: parameters, statistics, moments and steps taken of another run's state, whose
-// network must be the same; nothing else.
+// A warm start: parameters, statistics, moments, steps taken and the mean mass of another run's
+// state, whose network must be the same; nothing else.
 MUST_USE enum status state_warm(const char *path, struct state *state, struct diag *reterr);
 // Fills everything but stage, identity, data_hash and schema, and the memory of the towers.
 MUST_USE enum status state_load(const char *path, struct state *state, struct diag *reterr);

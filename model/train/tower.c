@@ -56,7 +56,7 @@ static void tower_move_input(const struct tower *tower)
     for (size_t i = 0; i < tower->docs; i++) {
         float *to = input->grad + i * input->width + tower->first;
         for (size_t k = 0; k < tower->width; k++)
-            to[k] += from[i * tower->width + k];
+            to[k] += tower->moves == NULL || tower->moves[k] ? from[i * tower->width + k] : 0;
     }
 }
 

@@ -18,6 +18,7 @@ struct tower {
     size_t first;              // column of the input's rows; net's input many follow
     size_t width;
     bool moves_input; // its gradient goes on into the input
+    const bool *moves; // (width) which columns, borrowed; NULL: all
     struct net_train *net;
     struct adam adam;
     float *x;            // (max_rows, width) the columns side by side; NULL: all of the row

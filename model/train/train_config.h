@@ -49,7 +49,7 @@ double train_config_embed_lr(const struct train_config *config, uint64_t epoch);
 // What DIN's attention is made of.
 void train_config_attention(const struct train_config *config,
                             struct checkpoint_attention *ret_attention);
-// Whether the loss of a tower moves the embeddings that it sees.
+// Whether the loss of a tower moves the embeddings that are shared.
 bool train_config_moves_input(const struct train_config *config, const char *tower);
 // The options that decide the result as YAML: without paths, threads and minutes. Goes into the
 // checkpoint's lineage and tells whether a saved state belongs to this configuration.

@@ -182,6 +182,11 @@ MUST_USE static enum status traindata_declared(const struct train_config *config
             code = diag_at_path(reterr, STATUS_CONFIG, "features",
                                 "\"%s\": the data give %u values of scope item, %s", want->name,
                                 have->size, have->privileged ? "privileged" : "not privileged");
+        else if (want->kind != SCHEMA_DENSE || want->quantiles > 0 ||
+                 want->transform == SCHEMA_STANDARDISE)
+            code = diag_at_path(reterr, STATUS_CONFIG, "features",
+                                "\"%s\": LETOR data are dense, with transform none or log1p",
+                                want->name);
         else if (want->has_default && want->fallback != 0)
             code = diag_at_path(reterr, STATUS_CONFIG, "features",
                                 "\"%s\": an absent value of LETOR data is 0, no other default",
@@ -203,7 +208,8 @@ static bool traindata_needs_privileged(const struct train_config *config)
 
 // LETOR: the files say what the features are.
 MUST_USE static enum status traindata_letor(const struct train_config *config, const char *folder,
-                                            struct traindata *data, struct diag *reterr)
+                                            const struct warm *warm, struct traindata *data,
+                                            struct diag *reterr)
 {
     struct dataset_options how = {.columns = (uint32_t)config->data_columns};
     TRY(traindata_file(config, folder, "train", config->data_train, &how, &data->train, reterr));
@@ -221,6 +227,8 @@ MUST_USE static enum status traindata_letor(const struct train_config *config, c
     free(privileged);
     if (code == STATUS_OK && config->features != NULL)
         code = traindata_declared(config, "the configuration", &data->teacher, reterr);
+    if (code == STATUS_OK && warm != NULL)
+        code = warm_fit(warm, &data->teacher, reterr);
     return code;
 }
 
@@ -309,7 +317,7 @@ enum status traindata_open(const struct train_config *config, const char *folder
 {
     struct traindata data = {0};
     enum status code = traindata_format(config, config->data_train) == DATASET_LETOR
-                           ? traindata_letor(config, folder, &data, reterr)
+                           ? traindata_letor(config, folder, warm, &data, reterr)
                            : traindata_log(config, folder, warm, &data, reterr);
     // The set of validation scores points at a data set: it is made where both stay.
     *ret_data = data;

@@ -25,6 +25,7 @@ struct trainer {
     size_t input_count;
     struct tower towers[TOWER_MAX]; // the main one, and the shallow one or the teacher
     size_t tower_count;
+    bool *moves; // columns by which a muted tower moves its input; or NULL
     struct objective objective;
     struct adam_config adam_config;
     struct state state;             // where the run is; saved as it is
@@ -191,6 +192,28 @@ MUST_USE static enum status trainer_add_input(struct trainer *trainer, const cha
     return input_train_init(&trainer->inputs[trainer->input_count++], &input, task->team, reterr);
 }
 
+// The tower's loss moves what it alone sees, not what is shared: privileged columns with a table of
+// their own (spec/algorithm.md 1.4).
+MUST_USE static enum status trainer_mute(struct trainer *trainer, struct tower *tower,
+                                         struct diag *reterr)
+{
+    const struct schema *schema = tower->input->config.schema;
+    trainer->moves = calloc(tower->width, sizeof(*trainer->moves));
+    if (trainer->moves == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct schema_feature *feature = &schema->features[i];
+        if (!feature->privileged || feature->table == SCHEMA_NO_TABLE ||
+            !schema->features[schema->tables[feature->table].owner].privileged)
+            continue;
+        const size_t column = schema->shared_width + feature->column;
+        for (size_t k = 0; k < feature->width && column + k < tower->width; k++)
+            trainer->moves[column + k] = true;
+    }
+    tower->moves = trainer->moves;
+    return STATUS_OK;
+}
+
 // A tower over `width` columns of `input` from `first`.
 MUST_USE static enum status trainer_add_tower(struct trainer *trainer, const char *name,
                                               struct input_train *input,
@@ -202,9 +225,11 @@ MUST_USE static enum status trainer_add_tower(struct trainer *trainer, const cha
     net->shards = (size_t)task->config->train_shards;
     net->max_rows = minibatch_plan_max_rows(&trainer->plan);
     net->seed = trainer_seed(task, name);
-    net->grad_input = input->learns && train_config_moves_input(task->config, name);
+    net->grad_input = input->learns;
     struct tower *tower = &trainer->towers[trainer->tower_count++];
     TRY(tower_init(tower, name, net, output_bias, first, input, task->team, reterr));
+    if (!train_config_moves_input(task->config, name))
+        TRY(trainer_mute(trainer, tower, reterr));
     size_t floats = net_train_params(tower->net)->floats;
     if (floats > (checkpoint_max_bytes - TRAINER_MARGIN_BYTES) / sizeof(float))
         return diag_at_path(reterr, STATUS_CONFIG, "network.hidden",
@@ -374,6 +399,7 @@ static void trainer_fini(struct trainer *trainer)
         tower_fini(&trainer->towers[i]);
     for (size_t i = 0; i < trainer->input_count; i++)
         input_train_fini(&trainer->inputs[i]);
+    free(trainer->moves);
     minibatch_fini(&trainer->batch);
     minibatch_plan_fini(&trainer->plan);
     free(trainer->state_path);

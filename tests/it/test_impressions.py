@@ -293,6 +293,51 @@ train: {epochs: 2, batch: 64, progressive: true, progressive_docs: 500}
                      "--set", "mode=two_stage", code=78)
         self.assertIn("warm start", err)
 
+    def test_warm_start_wants_the_same_features(self):
+        state = self.path / "monday" / "state.safetensors"
+        run("train", self.file, "--out", self.path / "monday", "--set", "train.epochs=1")
+        text = self.file.read_text()
+        for name, was, now in (("price", "transform: standardise", "transform: log1p"),
+                               ("category", "{name: category, scope: item, kind: id, encode: vocab, dim: 2}",
+                                "{name: category, scope: item, kind: id, buckets: 7, dim: 2}"),
+                               ("popularity", "  - {name: popularity, scope: item, kind: dense, quantiles: 4, dim: 2}\n", ""),
+                               ("history", "pool: din, target: item_id", "pool: mean")):
+            self.assertIn(was, text)
+            other = self.config(text.replace(was, now), "other.yaml")
+            _, err = run("train", other, "--out", self.path / f"other-{name}", "--warm-start", state, code=78)
+            self.assertIn(f'"{name}"', err)
+
+    def test_a_run_that_lost_what_it_began_with_says_so(self):
+        run("train", self.file, "--out", self.path / "monday", "--set", "train.epochs=1")
+        run("train", self.file, "--out", self.path / "tuesday", "--warm-start", self.path / "monday" / "state.safetensors",
+            "--set", "train.epochs=1")
+        self.assertIn("warm_start", history(self.path / "tuesday")[0])
+        (self.path / "tuesday" / "state.safetensors").unlink()  # as if killed before the first was written
+        _, err = run("train", "--resume", "--out", self.path / "tuesday", code=2)
+        self.assertIn("--warm-start", err)
+
+    def test_a_teacher_of_other_cells_is_refused(self):
+        run("train", self.file, "--out", self.path / "one", "--set", "method=teacher", "--set", "mode=two_stage")
+        other = self.config(self.file.read_text().replace("buckets: 100", "buckets: 99"), "other.yaml")
+        _, err = run("train", other, "--out", self.path / "two", "--set", "mode=two_stage",
+                     "--set", f"teacher={self.path / 'one' / 'teacher.safetensors'}", code=78)
+        self.assertIn("user_id", err)
+
+    def test_whose_loss_moves_what(self):
+        """Adam's second moments are zero where no gradient ever came."""
+        def moved(name, table):
+            path = self.path / name / "state.safetensors"
+            data, head = path.read_bytes(), ctrtest.header(path)
+            begin, end = head[f"input.emb.{table}.adam.v"]["data_offsets"]
+            start = 8 + int.from_bytes(data[:8], "little")
+            return any(data[start + begin:start + end])
+        for who, shared in (("both", True), ("student", True), ("teacher", True)):
+            run("train", self.file, "--out", self.path / who, "--set", f"base_gradient={who}", "--set", "train.epochs=1")
+            self.assertTrue(moved(who, "position"), who)  # the teacher's own, whoever moves the rest
+            self.assertEqual(moved(who, "item_id"), shared, who)
+        states = [(self.path / who / "student.safetensors").read_bytes() for who in ("both", "student", "teacher")]
+        self.assertEqual(len(set(states)), 3)
+
     def test_shards_of_convert_are_the_same_data(self):
         run("convert", "--config", self.file, "--out", self.path / "shards", self.path / "data" / "train-00000.jsonl")
         run("train", self.file, "--out", self.path / "text")

@@ -458,10 +458,10 @@ static void manifests(void **state)
         {"[{\"name\":\"f\",\"scope\":\"item\",\"kind\":\"id_list\",\"table\":\"g\"}]",
          "table \"g\" is no feature"},
         {"[" F() ",{\"name\":\"x\",\"kind\":\"cross\",\"cross\":[\"f\",\"f\"],\"buckets\":3,"
-                 "\"dim\":2}]",
+                 "\"scope\":\"item\",\"dim\":2}]",
          "cross \"f\" is no id that is sent"},
         {"[" F() ",{\"name\":\"x\",\"kind\":\"cross\",\"cross\":[\"f\",7],\"buckets\":3,"
-                 "\"dim\":2}]",
+                 "\"scope\":\"item\",\"dim\":2}]",
          "cross is not a list of two names"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
