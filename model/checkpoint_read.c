@@ -229,10 +229,10 @@ enum status checkpoint_read(const struct safetensors *file, struct checkpoint *c
     struct checkpoint_tensors tensors = {0};
     TRY(read_role(file, checkpoint, reterr));
     TRY(read_manifest(file, checkpoint, reterr));
-    TRY(checkpoint_parts_init(checkpoint, &parts, reterr));
+    TRY(checkpoint_tensors_parts_init(checkpoint, &parts, reterr));
     enum status code = read_parts(file, checkpoint, &parts, &tensors, reterr);
     checkpoint_tensors_fini(&tensors);
-    checkpoint_parts_fini(&parts);
+    checkpoint_tensors_parts_fini(&parts);
     TRY(code);
     TRY(checkpoint_check_numbers(checkpoint, reterr));
     snprintf(checkpoint->sha256, sizeof checkpoint->sha256, "%s", safetensors_note(file, "sha256"));

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum status checkpoint_parts_init(const struct checkpoint *checkpoint,
-                                  struct checkpoint_parts *parts, struct diag *reterr)
+enum status checkpoint_tensors_parts_init(const struct checkpoint *checkpoint,
+                                          struct checkpoint_parts *parts, struct diag *reterr)
 {
     const size_t count = checkpoint->schema.count, tables = checkpoint->schema.table_count;
     *parts = (struct checkpoint_parts){.edges = calloc(count, sizeof(void *)),
@@ -16,13 +16,13 @@ enum status checkpoint_parts_init(const struct checkpoint *checkpoint,
                                        .golden_input = calloc(count, sizeof(void *))};
     if (parts->edges == NULL || parts->vocab_bytes == NULL || parts->vocab_offsets == NULL ||
         parts->golden_input == NULL) {
-        checkpoint_parts_fini(parts);
+        checkpoint_tensors_parts_fini(parts);
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the parts of a checkpoint");
     }
     return STATUS_OK;
 }
 
-void checkpoint_parts_fini(struct checkpoint_parts *parts)
+void checkpoint_tensors_parts_fini(struct checkpoint_parts *parts)
 {
     free(parts->edges);
     free(parts->vocab_bytes);

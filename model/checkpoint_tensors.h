@@ -30,9 +30,10 @@ struct checkpoint_tensors {
     bool out_of_memory;
 };
 
-MUST_USE enum status checkpoint_parts_init(const struct checkpoint *checkpoint,
-                                           struct checkpoint_parts *parts, struct diag *reterr);
-void checkpoint_parts_fini(struct checkpoint_parts *parts);
+MUST_USE enum status checkpoint_tensors_parts_init(const struct checkpoint *checkpoint,
+                                                   struct checkpoint_parts *parts,
+                                                   struct diag *reterr);
+void checkpoint_tensors_parts_fini(struct checkpoint_parts *parts);
 
 // Appends what can be known before tables are sized: layers, knots, edges, vocabularies.
 void checkpoint_tensors_first(struct checkpoint *checkpoint, struct checkpoint_parts *parts,

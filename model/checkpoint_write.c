@@ -64,7 +64,7 @@ static MUST_USE enum status gather(struct checkpoint *checkpoint, struct outgoin
                                    struct diag *reterr)
 {
     const struct schema *schema = &checkpoint->schema;
-    TRY(checkpoint_parts_init(checkpoint, &out->parts, reterr));
+    TRY(checkpoint_tensors_parts_init(checkpoint, &out->parts, reterr));
     out->made = calloc(schema->count, sizeof *out->made);
     if (out->made == NULL || put_parts(out, checkpoint) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for golden rows");
@@ -108,7 +108,7 @@ enum status checkpoint_write(const char *path, const struct checkpoint *checkpoi
     free(out.made);
     free(out.tensors);
     checkpoint_tensors_fini(&out.list);
-    checkpoint_parts_fini(&out.parts);
+    checkpoint_tensors_parts_fini(&out.parts);
     if (code != STATUS_OK)
         diag_in_file(reterr, path);
     return code;

@@ -1,7 +1,9 @@
 #include "model/schema.h"
 
+#include "base/num.h"
 #include "model/schema_plan.h"
 #include "proto/row_code.h"
+#include "proto/vocab.h"
 
 #include <assert.h>
 #include <math.h>
@@ -61,6 +63,33 @@ bool schema_in_shared_cells(const struct schema_feature *feature)
 bool schema_in_shared_columns(const struct schema_feature *feature)
 {
     return schema_rules_group(feature) <= ROW_CONTEXT;
+}
+
+void schema_share_vocabs(struct schema *schema)
+{
+    for (size_t i = 0; i < schema->table_count; i++) {
+        const struct schema_feature *owner = &schema->features[schema->tables[i].owner];
+        if (owner->source == SCHEMA_LOO_MEAN)
+            schema->tables[i].vocab = schema->tables[schema->features[owner->of].table].vocab;
+    }
+}
+
+enum status schema_size_tables(struct schema *schema, struct diag *reterr)
+{
+    for (size_t i = 0; i < schema->table_count; i++) {
+        struct schema_table *table = &schema->tables[i];
+        const struct schema_feature *owner = &schema->features[table->owner];
+        size_t cells;
+        if (owner->kind == SCHEMA_DENSE)
+            table->rows = (size_t)owner->edge_count + 2;
+        else if (table->encode == ROW_VOCAB)
+            table->rows = table->vocab == NULL ? 0 : vocab_count(table->vocab) + VOCAB_FIRST;
+        else
+            table->rows = (size_t)table->buckets + 1;
+        if (table->rows > UINT32_MAX || !num_mul(table->rows, table->dim, &cells))
+            return diag_set(reterr, STATUS_TOO_LARGE, "table \"%s\" is too large", table->name);
+    }
+    return STATUS_OK;
 }
 
 // ---- a student

@@ -1,8 +1,4 @@
 #include "model/schema_plan.h"
-
-#include "base/num.h"
-#include "proto/vocab.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,7 +94,8 @@ static MUST_USE enum status plan_names(const struct plan *plan, struct schema_fe
         return STATUS_OK;
     TRY(need(plan, feature, "table", feature->table_of, &owner));
     const struct schema_feature *to = &plan->schema->features[owner];
-    if (!owns_table(to) || to->source != SCHEMA_SENT || (to->kind != SCHEMA_ID && to->kind != SCHEMA_ID_LIST))
+    if (!owns_table(to) || to->source != SCHEMA_SENT ||
+        (to->kind != SCHEMA_ID && to->kind != SCHEMA_ID_LIST))
         return schema_rules_fault(plan->place, plan->reterr,
                                   "feature \"%s\": \"%s\" has no table of ids of its own",
                                   feature->name, feature->table_of);
@@ -182,10 +179,9 @@ static MUST_USE enum status plan_tables(const struct plan *plan)
                                       feature->name, feature->target_of);
     }
     if (schema->table_count > SCHEMA_RULES_MAX_TABLES || attended > SCHEMA_RULES_MAX_DIN)
-        return schema_rules_fault(plan->place, plan->reterr,
-                                  "%zu tables and %zu features of pool din: at most %d and %d",
-                                  schema->table_count, attended, (int)SCHEMA_RULES_MAX_TABLES,
-                                  (int)SCHEMA_RULES_MAX_DIN);
+        return schema_rules_fault(
+            plan->place, plan->reterr, "%zu tables and %zu features of pool din: at most %d and %d",
+            schema->table_count, attended, (int)SCHEMA_RULES_MAX_TABLES, (int)SCHEMA_RULES_MAX_DIN);
     return STATUS_OK;
 }
 
@@ -232,31 +228,4 @@ enum status schema_plan(const struct schema_rules_place *place, struct schema *s
     renew_places(schema);
     TRY(plan_tables(&plan));
     return plan_columns(&plan);
-}
-
-void schema_share_vocabs(struct schema *schema)
-{
-    for (size_t i = 0; i < schema->table_count; i++) {
-        const struct schema_feature *owner = &schema->features[schema->tables[i].owner];
-        if (owner->source == SCHEMA_LOO_MEAN)
-            schema->tables[i].vocab = schema->tables[schema->features[owner->of].table].vocab;
-    }
-}
-
-enum status schema_size_tables(struct schema *schema, struct diag *reterr)
-{
-    for (size_t i = 0; i < schema->table_count; i++) {
-        struct schema_table *table = &schema->tables[i];
-        const struct schema_feature *owner = &schema->features[table->owner];
-        size_t cells;
-        if (owner->kind == SCHEMA_DENSE)
-            table->rows = (size_t)owner->edge_count + 2;
-        else if (table->encode == ROW_VOCAB)
-            table->rows = table->vocab == NULL ? 0 : vocab_count(table->vocab) + VOCAB_FIRST;
-        else
-            table->rows = (size_t)table->buckets + 1;
-        if (table->rows > UINT32_MAX || !num_mul(table->rows, table->dim, &cells))
-            return diag_set(reterr, STATUS_TOO_LARGE, "table \"%s\" is too large", table->name);
-    }
-    return STATUS_OK;
 }

@@ -211,8 +211,7 @@ static void listrows_fill_made(const struct listrows *rows, size_t n, union row_
         if (feature->source != SCHEMA_PAGE_SIZE && feature->source != SCHEMA_POSITION)
             continue;
         for (size_t i = 0; i < n; i++)
-            raw[i * schema->row_cells + feature->offset] =
-                listrows_page_cell(feature, n, i);
+            raw[i * schema->row_cells + feature->offset] = listrows_page_cell(feature, n, i);
     }
 }
 

@@ -28,7 +28,7 @@ struct run {
     const struct method *method;
     bool joint;
     struct buf identity;
-    struct warm warm; // what was fitted before: in another run, or in this one
+    struct warm warm;                 // what was fitted before: in another run, or in this one
     char warm_sha256[DIGEST_HEX + 1]; // of the state that the run began with; "": with nothing
     struct traindata data;
     const struct kernels *kernels;
@@ -295,7 +295,8 @@ MUST_USE static enum status run_check_cells(const struct run *run, const struct 
     struct diag why = {0};
     char text[512];
     const struct dataset *train = &run->data.train;
-    if (train->schema == NULL || encoding_covers(train->schema, &teacher->schema, &why) == STATUS_OK)
+    if (train->schema == NULL ||
+        encoding_covers(train->schema, &teacher->schema, &why) == STATUS_OK)
         return STATUS_OK;
     return diag_at_line(reterr, STATUS_CONFIG, run->teacher_path, 0, 0,
                         "reads features in another form than these data have them: %s",

@@ -282,8 +282,7 @@ enum status state_check_identity(const char *path, const char *identity, struct 
     return code;
 }
 
-enum status state_stage(const char *path, uint64_t data_hash, char **ret_stage,
-                        struct diag *reterr)
+enum status state_stage(const char *path, uint64_t data_hash, char **ret_stage, struct diag *reterr)
 {
     struct safetensors_file file;
     TRY(state_open(path, &file, reterr));

@@ -17,7 +17,7 @@ struct tower {
     struct input_train *input; // borrowed; towers may share one
     size_t first;              // column of the input's rows; net's input many follow
     size_t width;
-    bool moves_input; // its gradient goes on into the input
+    bool moves_input;  // its gradient goes on into the input
     const bool *moves; // (width) which columns, borrowed; NULL: all
     struct net_train *net;
     struct adam adam;

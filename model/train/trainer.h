@@ -31,10 +31,10 @@ struct trainer_task {
     const struct kernels *kernels;
     struct team *team;
     struct history *history;
-    const char *folder;     // of the run
+    const char *folder;      // of the run
     const char *warm_start;  // the state of another run to begin with, or NULL
     const char *warm_sha256; // of that state, for the lineage, or ""
-    bool resume;            // go on from folder/state.safetensors, which is of this stage
+    bool resume;             // go on from folder/state.safetensors, which is of this stage
 };
 
 // Trains until the epochs or the patience are over and leaves folder/STAGE.safetensors.

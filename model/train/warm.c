@@ -10,8 +10,8 @@
 
 enum { WARM_NAME = 160 };
 
-static const struct safetensors_tensor *warm_find(const struct safetensors_file *file, const char *part,
-                                                  const char *name)
+static const struct safetensors_tensor *warm_find(const struct safetensors_file *file,
+                                                  const char *part, const char *name)
 {
     char text[WARM_NAME];
     snprintf(text, sizeof(text), "fitted.%s.%s", part, name);
@@ -103,8 +103,7 @@ enum status warm_open(const char *path, struct warm *ret_warm, struct diag *rete
     TRY(safetensors_file_open(path, &file, reterr));
     enum status code = warm_read(&file, &warm, reterr);
     if (code == STATUS_OK)
-        snprintf(warm.sha256, sizeof(warm.sha256), "%s",
-                 safetensors_note(&file.tensors, "sha256"));
+        snprintf(warm.sha256, sizeof(warm.sha256), "%s", safetensors_note(&file.tensors, "sha256"));
     safetensors_file_close(&file);
     if (code != STATUS_OK) {
         diag_in_file(reterr, path);

@@ -8,9 +8,9 @@
 
 struct warm {
     struct schema schema;
-    struct vocab **vocabs; // (schema.table_count) of the tables; NULL where none
-    char **bytes;          // (schema.table_count) of the vocabularies
-    uint64_t **offsets;    // the same
+    struct vocab **vocabs;       // (schema.table_count) of the tables; NULL where none
+    char **bytes;                // (schema.table_count) of the vocabularies
+    uint64_t **offsets;          // the same
     char sha256[DIGEST_HEX + 1]; // of the state
 };
 
