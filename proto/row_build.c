@@ -109,7 +109,7 @@ enum status row_build_check(struct row_build *build, const struct row_coding *co
         return STATUS_OK;
     char found[JSON_FAULT_TEXT];
     json_fault_escape(id, JSON_FAULT_FOREIGN, found, sizeof(found));
-    return row_build_fail(build, STATUS_INVALID, "expected a whole number from 0 to %u, got %s",
+    return row_build_fail(build, STATUS_INVALID, "expected a whole number from 0 to %u, got \"%s\"",
                           coding->buckets - 1, found);
 }
 

@@ -46,7 +46,7 @@ static const struct bad_case bad_cases[] = {
     {USER("'hist':[1 2]"), "user.hist", "not valid JSON here"},
     {USER("'hist':[1,]"), "user.hist[1]", "expected an id (text or a whole number), got ]"},
     {USER("'age':'7'"), "user.age", "expected a number, got \"7\""},
-    {CONTEXT("'hour':24"), "context.hour", "expected a whole number from 0 to 23, got 24"},
+    {CONTEXT("'hour':24"), "context.hour", "expected a whole number from 0 to 23, got \"24\""},
     {CONTEXT("'hour':-1"), "context.hour", "expected a whole number from 0 to 23, got \"-1\""},
     {CONTEXT("'hour':'07'"), "context.hour", "expected a whole number from 0 to 23, got \"07\""},
     {CONTEXT("'hour':'\\u00e9'"), "context.hour", "got \"\\xc3\\xa9\""},

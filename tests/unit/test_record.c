@@ -43,7 +43,7 @@ static const struct bad_case bad_cases[] = {
      "missing, though 1 of 3 candidates have one"},
     {LINE(ROW(",'privileged':7")), "candidates[0].privileged", "expected an object, got 7"},
     {LINE(ROW(",'privileged':{'position':50}")), "candidates[0].privileged.position",
-     "expected a whole number from 0 to 49, got 50"},
+     "expected a whole number from 0 to 49, got \"50\""},
     {LINE(ROW(",'privileged':{'seen':'x'}")), "candidates[0].privileged.seen", "expected a number"},
     {TOP("'privileged':[]"), "privileged", "expected an object, got a list"},
     {TOP("'privileged':{'dwell':{}}"), "privileged.dwell", "expected a number, got an object"},
