@@ -16,7 +16,8 @@ enum {
     MAX_LIST = 4096,
 };
 
-// A key belongs to features of some kinds; elsewhere it would mean nothing and is refused.
+// A key belongs to features of some schema_rules_kinds; elsewhere it would mean nothing and is
+// refused.
 enum {
     OF_DENSE = 1 << SCHEMA_DENSE,
     OF_ID = 1 << SCHEMA_ID,
@@ -53,16 +54,6 @@ static const struct {
 };
 enum { KEYS = sizeof key_rules / sizeof key_rules[0] };
 
-static const char *const encodes[] = {
-    [ROW_HASH] = "hash", [ROW_IDENTITY] = "identity", [ROW_VOCAB] = "vocab", NULL};
-static const char *const pools[] = {
-    [SCHEMA_SUM] = "sum", [SCHEMA_MEAN] = "mean", [SCHEMA_DIN] = "din", NULL};
-static const char *const kinds[] = {[SCHEMA_DENSE] = "dense",
-                                    [SCHEMA_ID] = "id",
-                                    [SCHEMA_ID_LIST] = "id_list",
-                                    [SCHEMA_CROSS] = "cross",
-                                    NULL};
-
 static MUST_USE enum status read_keys(const struct schema_node *node, struct diag *reterr)
 {
     const char *keys[KEYS + 1] = {NULL};
@@ -75,7 +66,7 @@ static MUST_USE enum status read_kind(const struct schema_node *node,
                                       struct schema_feature *feature, struct diag *reterr)
 {
     unsigned kind = 0;
-    TRY(schema_node_choice(node, "kind", kinds, &kind, reterr));
+    TRY(schema_node_choice(node, "kind", schema_rules_kinds, &kind, reterr));
     feature->kind = (enum schema_kind)kind;
     for (size_t i = 0; i < KEYS; i++) {
         const char *key = key_rules[i].key;
@@ -83,7 +74,7 @@ static MUST_USE enum status read_kind(const struct schema_node *node,
         if (schema_node_has(node, key) && (key_rules[i].kinds & 1U << kind) == 0)
             return schema_rules_fault(&place, reterr,
                                       "feature \"%s\": %s means nothing for kind %s", node->feature,
-                                      key, kinds[kind]);
+                                      key, schema_rules_kinds[kind]);
     }
     return STATUS_OK;
 }
@@ -194,7 +185,7 @@ static MUST_USE enum status read_table(const struct schema_node *node,
     }
     unsigned encode = ROW_HASH;
     if (schema_node_has(node, "encode"))
-        TRY(schema_node_choice(node, "encode", encodes, &encode, reterr));
+        TRY(schema_node_choice(node, "encode", schema_rules_encodes, &encode, reterr));
     feature->encode = (enum row_encode)encode;
     if (encode != ROW_VOCAB)
         TRY(schema_node_int(node, "buckets", 1, MAX_BUCKETS, &feature->buckets, reterr));
@@ -216,7 +207,7 @@ static MUST_USE enum status read_list(const struct schema_node *node,
     if (schema_node_has(node, "max_len"))
         TRY(schema_node_int(node, "max_len", 1, MAX_LIST, &feature->size, reterr));
     if (schema_node_has(node, "pool"))
-        TRY(schema_node_choice(node, "pool", pools, &pool, reterr));
+        TRY(schema_node_choice(node, "pool", schema_rules_pools, &pool, reterr));
     feature->pool = (enum schema_pool)pool;
     if (pool == SCHEMA_DIN)
         TRY(schema_node_name(node, "target", &feature->target_of, reterr));
@@ -380,86 +371,4 @@ enum status schema_from_json(const struct json_value *features, struct schema *r
     else
         schema_fini(&schema);
     return code;
-}
-
-static void set_floats(struct json_value *map, const char *key, const float *values, size_t count)
-{
-    struct json_value *list = json_value_new_list();
-    for (size_t i = 0; i < count; i++)
-        json_value_push_number(list, (double)values[i]);
-    json_value_set(map, key, list);
-}
-
-static void set_dense(struct json_value *map, const struct schema_feature *feature)
-{
-    json_value_set_int(map, "size", feature->size);
-    json_value_set_text(map, "transform", schema_rules_transforms[feature->transform]);
-    if (feature->has_default)
-        json_value_set_number(map, "default", (double)feature->fallback);
-    if (feature->quantiles > 0)
-        json_value_set_int(map, "quantiles", feature->quantiles);
-    if (feature->mean != NULL) {
-        set_floats(map, "mean", feature->mean, feature->size);
-        set_floats(map, "scale", feature->scale, feature->size);
-    }
-    struct json_value *columns = feature->columns != NULL ? json_value_new_list() : NULL;
-    for (uint32_t c = 0; columns != NULL && c < feature->size; c++)
-        json_value_push_int(columns, feature->columns[c]);
-    if (feature->columns != NULL)
-        json_value_set(map, "columns", columns);
-}
-
-static void set_ids(struct json_value *map, const struct schema_feature *feature)
-{
-    const bool cross = feature->kind == SCHEMA_CROSS;
-    if (feature->kind == SCHEMA_ID_LIST) {
-        json_value_set_int(map, "max_len", feature->size);
-        json_value_set_text(map, "pool", pools[feature->pool]);
-    }
-    if (feature->target_of != NULL)
-        json_value_set_text(map, "target", feature->target_of);
-    if (cross) {
-        struct json_value *pair = json_value_new_list();
-        json_value_push_text(pair, feature->cross_of[0]);
-        json_value_push_text(pair, feature->cross_of[1]);
-        json_value_set(map, "cross", pair);
-    }
-    if (feature->table_of != NULL) {
-        json_value_set_text(map, "table", feature->table_of);
-        return;
-    }
-    if (feature->source == SCHEMA_LOO_MEAN)
-        return;
-    if (!cross)
-        json_value_set_text(map, "encode", encodes[feature->encode]);
-    if (feature->encode == ROW_VOCAB)
-        json_value_set_int(map, "min_count", feature->min_count);
-    else
-        json_value_set_int(map, "buckets", feature->buckets);
-}
-
-struct json_value *schema_to_json(const struct schema *schema)
-{
-    struct json_value *features = json_value_new_list();
-    for (size_t i = 0; i < schema->count; i++) {
-        const struct schema_feature *feature = &schema->features[i];
-        struct json_value *map = json_value_new_map();
-        json_value_set_text(map, "name", feature->name);
-        json_value_set_text(map, "scope", schema_rules_scopes[feature->scope]);
-        json_value_set_text(map, "kind", kinds[feature->kind]);
-        json_value_set_bool(map, "privileged", feature->privileged);
-        if (feature->source != SCHEMA_SENT)
-            json_value_set_text(map, "source", schema_rules_sources[feature->source]);
-        if (feature->page_of != NULL)
-            json_value_set_text(map, "of", feature->page_of);
-        // Of its own table; else the owner says it.
-        if (feature->dim > 0 && feature->table_of == NULL)
-            json_value_set_int(map, "dim", feature->dim);
-        if (feature->kind == SCHEMA_DENSE)
-            set_dense(map, feature);
-        else
-            set_ids(map, feature);
-        json_value_push(features, map);
-    }
-    return features;
 }

@@ -24,6 +24,16 @@ const char *const schema_rules_sources[] = {[SCHEMA_SENT] = "sent",
                                             [SCHEMA_POSITION] = "position",
                                             NULL};
 
+const char *const schema_rules_encodes[] = {
+    [ROW_HASH] = "hash", [ROW_IDENTITY] = "identity", [ROW_VOCAB] = "vocab", NULL};
+const char *const schema_rules_pools[] = {
+    [SCHEMA_SUM] = "sum", [SCHEMA_MEAN] = "mean", [SCHEMA_DIN] = "din", NULL};
+const char *const schema_rules_kinds[] = {[SCHEMA_DENSE] = "dense",
+                                          [SCHEMA_ID] = "id",
+                                          [SCHEMA_ID_LIST] = "id_list",
+                                          [SCHEMA_CROSS] = "cross",
+                                          NULL};
+
 enum status schema_rules_fault(const struct schema_rules_place *place, struct diag *reterr,
                                const char *format, ...)
 {

@@ -27,6 +27,9 @@ enum status schema_rules_fault(const struct schema_rules_place *place, struct di
 extern const char *const schema_rules_scopes[];
 extern const char *const schema_rules_transforms[];
 extern const char *const schema_rules_sources[];
+extern const char *const schema_rules_kinds[];
+extern const char *const schema_rules_encodes[];
+extern const char *const schema_rules_pools[];
 
 // Index of `text` in `choices`, or a fault that names `key`, the feature, and the nearest choice.
 MUST_USE enum status schema_rules_choice(const struct schema_rules_place *place,
