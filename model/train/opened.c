@@ -58,6 +58,7 @@ MUST_USE static enum status opened_table(const char *path, const char *config_fi
     options->csv = &map;
     if (code == STATUS_OK)
         code = datafile_open(path, "scored", options, ret_data, reterr);
+    options->csv = NULL;
     csvmap_fini(&map);
     train_config_fini(&config);
     yamldoc_free(doc);

@@ -22,8 +22,8 @@ struct production {
 };
 
 struct ordering {
-    enum results_measure measure;
     const char *a, *b;
+    enum results_measure measure;
     bool above;
 };
 
@@ -37,7 +37,7 @@ static const struct production published[] = {
 #undef PRODUCTION
 #undef ORDERING
 #define PRODUCTION(...)
-#define ORDERING(measure, a, b, sign) {RESULTS_##measure, #a, #b, PRODUCTION_##sign},
+#define ORDERING(measure, a, b, sign) {#a, #b, RESULTS_##measure, PRODUCTION_##sign},
 static const struct ordering orderings[] = {
 #include "model/train/results_production.def"
 };

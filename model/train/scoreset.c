@@ -39,7 +39,7 @@ enum status scoreset_init(struct scoreset *set, const struct dataset *dataset, c
         set->offset[i + 1] = set->offset[i] + (end - begin);
         memcpy(set->grade + set->offset[i], dataset->grade + begin,
                (size_t)(end - begin) * sizeof(float));
-        for (uint64_t d = set->offset[i]; set->group != NULL && d < set->offset[i + 1]; d++)
+        for (uint64_t d = set->offset[i]; dataset->group != NULL && d < set->offset[i + 1]; d++)
             set->group[d] = dataset->group[number];
     }
     return STATUS_OK;

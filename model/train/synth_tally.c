@@ -13,7 +13,7 @@ void synth_tally_add(struct synth_tally *tally, const struct synth_visit *visit,
     tally->pages++;
     for (size_t i = 0; i < visit->count; i++) {
         const struct synth_visit_ad *ad = &visit->ads[i];
-        double bin = (b + ad->logit) * 32 + SYNTH_TALLY_BINS / 2;
+        double bin = (b + ad->logit) * 32 + SYNTH_TALLY_BINS * .5;
         size_t at = (size_t)fmin(fmax(bin, 0), SYNTH_TALLY_BINS - 1);
         tally->ads++;
         tally->clicks += ad->click;

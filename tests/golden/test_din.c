@@ -262,7 +262,7 @@ static double activate(const struct din_train_folded *f, size_t k, size_t j, dou
 
 static double evaluate_pair(const struct din_train_folded *f, const float *e, const float *t)
 {
-    double x[WIDEST], y[WIDEST];
+    double x[WIDEST] = {0}, y[WIDEST] = {0};
     for (size_t k = 0; k < f->layer_count; k++) {
         assert_in_range(f->layers[k].out, 1, WIDEST);
         for (size_t i = 0; i < f->layers[k].out; i++) {

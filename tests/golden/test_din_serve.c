@@ -174,7 +174,7 @@ static void check_table(const struct golden_case *c)
             memcpy(e_t + i * users.dim, rows + (size_t)target[i] * users.dim,
                    users.dim * sizeof(*e_t));
     users.e_t = e_t;
-    check_kept(c, users, e, history, count / n);
+    check_kept(c, users, e, history, n == 0 ? 0 : count / n);
 }
 
 // ---- the activations

@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "tests/support/make_checkpoint.h"
 
+#include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static MUST_USE bool read_hidden(char *text, size_t most, size_t *widths, size_t
 static MUST_USE enum status write_it(const char *role, const char *path,
                                      struct make_checkpoint *spec, struct diag *reterr)
 {
+    assert(role != NULL && path != NULL);
     if (strcmp(role, "widened") == 0)
         return make_checkpoint_widened(path, spec, reterr);
     if (strcmp(role, "disguised") == 0)

@@ -81,7 +81,7 @@ static float activated(const struct din_weights *weights, size_t layer, size_t j
 
 static float order_attention(const struct din_weights *weights, const float *e_b, const float *e_t)
 {
-    float now[MAX_WIDTH], next[MAX_WIDTH], product[MAX_WIDTH];
+    float now[MAX_WIDTH] = {0}, next[MAX_WIDTH] = {0}, product[MAX_WIDTH] = {0};
     size_t dim = weights->dim;
     for (size_t k = 0; k < dim; k++)
         product[k] = e_b[k] * e_t[k];
@@ -148,7 +148,7 @@ static double plain_activated(const struct din_weights *weights, size_t layer, s
 static double plain_attention(const struct din_made *made, const float *e_b, const float *e_t)
 {
     const struct din_weights *weights = &made->weights;
-    double now[MAX_WIDTH], next[MAX_WIDTH];
+    double now[MAX_WIDTH] = {0}, next[MAX_WIDTH] = {0};
     size_t dim = weights->dim;
     for (size_t k = 0; k < dim; k++) {
         now[k] = (double)e_b[k];

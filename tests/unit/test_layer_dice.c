@@ -108,7 +108,7 @@ static void one_row(void **state)
 {
     (void)state;
     const float x = 4, kappa = .5F;
-    float y, g = 2, grad_kappa, mean = 7, var = 9;
+    float y = 0, g = 2, grad_kappa = 0, mean = 7, var = 9;
     struct whole w;
     start(&w, 1, &kappa);
     forward(&w, &x, 1, 1, &y);

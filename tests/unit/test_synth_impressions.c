@@ -114,7 +114,8 @@ static void record_is(struct span line, const struct synth_world *world,
     names_are(json_value_get(user, "history"), 'i', history, reads);
     names_are(json_value_get(user, "history_categories"), 'c', categories, reads);
     near_is(number(root, "ts"), (double)visit->ts, 0);
-    near_is(number(context, "hour"), (double)(visit->ts % 86400 / 3600), 0);
+    const uint64_t hour = visit->ts % 86400 / 3600;
+    near_is(number(context, "hour"), (double)hour, 0);
     named(context, "device", 'd', visit->device);
     assert_int_equal(json_value_size(candidates), visit->count);
     for (size_t i = 0; i < visit->count; i++)
