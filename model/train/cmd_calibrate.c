@@ -12,7 +12,7 @@ enum { CMD_CALIBRATE_MAX_FOLDS = 100, CMD_CALIBRATE_MAX_BINS = 100000 };
 static const struct command_option cmd_calibrate_options[] = {
     OPENED_OPTIONS,
     {"out", "FILE", "the model file to write (needed)"},
-    {"test", "FILE", "LETOR file to measure on, which nothing is fitted on"},
+    {"test", "FILE", "data to measure on, which nothing is fitted on"},
     {"map", "NAME", "auto (the best by cross-validated LogLoss) or a map by name (auto)"},
     {"keep-rate", "W", "the training data kept this share of the non-clicks: logit + ln W (1)"},
     {"folds", "K", "of the cross-validation, by list (5)"},

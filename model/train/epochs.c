@@ -180,7 +180,8 @@ MUST_USE static enum status epochs_tell(const struct epochs *epochs, const struc
     json_value_set_bool(line, "candidate", candidate);
     LOG_EACH(LOG_INFO, "epoch", LOG_S("stage", task->stage), LOG_I("epoch", state->epoch + 1),
              LOG_F("lr", lr), LOG_F("loss", loss), LOG_F("ndcg10", quality->ndcg10),
-             LOG_F("logloss", quality->logloss), LOG_F("pcoc", quality->pcoc));
+             LOG_F("gauc", quality->gauc), LOG_F("logloss", quality->logloss),
+             LOG_F("pcoc", quality->pcoc));
     return history_write(task->history, line, reterr);
 }
 

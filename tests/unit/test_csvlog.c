@@ -233,7 +233,7 @@ static void test_cache(void **state)
         {"{join: cart, label: bought, columns: {price: shelf}}\n", "cart,shelf\n3,5\n", 1, 5},
     };
     struct log_case log;
-    struct dataset data;
+    struct dataset data = {0};
     char join[128], cache[128];
     log_case_init(&log, "- {name: price, scope: item, kind: dense, size: 1, default: 0}\n");
     scratch_path(&log.scratch, "c.ctrcache", cache);
