@@ -203,6 +203,7 @@ MUST_USE static enum status run_open(struct run *run, struct diag *reterr)
         return diag_set(reterr, STATUS_NO_MEMORY, "out of memory");
     TRY(run_open_data(run, reterr));
     TRY(traindata_check_lists(&run->data, run->method, "method", reterr));
+    traindata_check_features(&run->data);
     if (run->options.resume && file_exists(run->state_path))
         TRY(state_stage(run->state_path, run->data.hash, &run->saved_stage, reterr));
     // The history stands before the configuration: what it says of a warm start must not be lost.

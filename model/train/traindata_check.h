@@ -3,6 +3,8 @@
 
 #include "model/train/traindata.h"
 
+// Warns of each id and bucketed number that no page has: often a name that is not the log's.
+void traindata_check_features(const struct traindata *data);
 // STATUS_CONFIG: the method compares the documents of a list, and no list that teaches has two. The
 // option `key` names the method.
 MUST_USE enum status traindata_check_lists(const struct traindata *data,

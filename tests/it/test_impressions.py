@@ -168,6 +168,16 @@ train: {epochs: 1, batch: 16}
         _, err = run("train", self.file, "--out", self.path / "hour", code=1)
         self.assertIn("context.hour", err)
 
+    def test_a_name_that_is_not_the_logs_is_told(self):
+        self.write("train.jsonl", self.good)
+        other = self.config(self.file.read_text().replace("name: user_id", "name: userid"), "other.yaml")
+        _, err = run("train", other, "--out", self.path / "other")
+        told = [line for line in err.splitlines() if "no value in any page" in line]
+        self.assertEqual(len(told), 1, err)
+        self.assertIn("feature=userid", told[0])
+        _, err = run("train", self.file, "--out", self.path / "good")
+        self.assertNotIn("no value in any page", err)
+
     def test_a_request_does_the_same(self):
         self.write("train.jsonl", self.good)
         run("train", self.file, "--out", self.path / "run")
