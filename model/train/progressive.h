@@ -1,6 +1,7 @@
 // Progressive validation: every minibatch is scored by the serving form before it is learned, so
 // in the first epoch each document is a test of a model that has not seen it (Blum, Kalai and
-// Langford 1999); in later epochs it has. Measures go to history.jsonl, a line a window of documents.
+// Langford 1999); in later epochs it has. Measures go to history.jsonl, a line a window of
+// documents.
 #pragma once
 
 #include "model/train/tower.h"
