@@ -65,36 +65,57 @@ static MUST_USE enum status score_golden(const struct scorer *scorer, struct are
     const size_t shared_cells = checkpoint->schema.shared_cells;
     const size_t row_cells = checkpoint->schema.row_cells;
     const size_t mark = arena_mark(arena);
-    for (size_t i = 0; i < checkpoint->golden_rows; i++) {
+    enum status code = STATUS_OK;
+    for (size_t i = 0; i < checkpoint->golden_rows && code == STATUS_OK; i++) {
         struct scorer_input input;
         const union row_cell *shared =
             shared_cells > 0 ? checkpoint->golden_shared + i * shared_cells : NULL;
-        TRY(scorer_featurise(scorer, shared, checkpoint->golden_row + i * row_cells, 1, arena,
-                             &input));
-        TRY(scorer_logits(scorer, &input, 1, arena, &logit[i]));
+        code = scorer_featurise(scorer, shared, checkpoint->golden_row + i * row_cells, 1, arena,
+                                &input);
+        if (code == STATUS_OK)
+            code = scorer_logits(scorer, &input, 1, arena, &logit[i]);
         arena_rewind(arena, mark);
     }
+    return code;
+}
+
+static MUST_USE enum status cannot_score(enum status code, struct diag *reterr)
+{
+    return diag_set(reterr, code, "the golden rows cannot be scored: %s", status_text(code));
+}
+
+static MUST_USE enum status golden_arena(const struct scorer *scorer, struct arena *arena,
+                                         struct diag *reterr)
+{
+    size_t bytes = 0;
+    if (!scorer_bytes(scorer, 1, &bytes) || arena_init(arena, bytes) != STATUS_OK)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory to score the golden rows");
     return STATUS_OK;
 }
 
 enum status scorer_golden(const struct scorer *scorer, float *logit, struct diag *reterr)
 {
     struct arena arena;
-    size_t bytes = 0;
-    if (!scorer_bytes(scorer, 1, &bytes) || arena_init(&arena, bytes) != STATUS_OK)
-        return diag_set(reterr, STATUS_NO_MEMORY, "no memory to score the golden rows");
+    TRY(golden_arena(scorer, &arena, reterr));
     enum status code = score_golden(scorer, &arena, logit);
     arena_fini(&arena);
-    return code == STATUS_OK
-               ? code
-               : diag_set(reterr, code, "the golden rows cannot be scored: %s", status_text(code));
+    return code == STATUS_OK ? code : cannot_score(code, reterr);
+}
+
+enum status scorer_probe(const struct scorer *scorer, struct arena *arena, struct diag *reterr)
+{
+    float logit[CHECKPOINT_GOLDEN_ROWS];
+    enum status code = score_golden(scorer, arena, logit);
+    return code == STATUS_OK ? compare_golden(scorer, logit, reterr) : cannot_score(code, reterr);
 }
 
 static MUST_USE enum status prove(const struct scorer *scorer, struct diag *reterr)
 {
-    float logit[CHECKPOINT_GOLDEN_ROWS];
-    TRY(scorer_golden(scorer, logit, reterr));
-    return compare_golden(scorer, logit, reterr);
+    struct arena arena;
+    TRY(golden_arena(scorer, &arena, reterr));
+    enum status code = scorer_probe(scorer, &arena, reterr);
+    arena_fini(&arena);
+    return code;
 }
 
 // A net of the scalar kernels, which are the truth, only to hold the file to them.
@@ -170,65 +191,114 @@ enum status scorer_featurise(const struct scorer *scorer, const union row_cell *
     return STATUS_OK;
 }
 
-// The columns of a DIN feature, from the history in the cells and the target in its own columns.
-static MUST_USE enum status attend(const struct scorer *scorer,
-                                   const struct schema_feature *feature, const struct din *din,
-                                   const struct scorer_input *input, size_t n, struct arena *arena)
+// What one feature of pool din has for all rows of a request.
+struct scorer_attention {
+    const struct schema_feature *feature;
+    const struct din *din;
+    size_t behaviours;
+    float *behaviour; // (behaviours, dim): their embeddings
+    float *once;      // of din_once
+};
+
+static MUST_USE enum status begin_attention(const struct scorer_run *run,
+                                            struct scorer_attention *attention, struct arena *arena)
 {
-    const struct schema *schema = &scorer->checkpoint.schema;
-    const float *table = scorer->checkpoint.tables[feature->table];
-    const size_t dim = feature->width, stride = schema->row_width;
-    const uint32_t *ids = &input->cells[feature->offset].id;
+    const struct schema_feature *feature = attention->feature;
+    const float *table = run->scorer->checkpoint.tables[feature->table];
+    const size_t dim = feature->width;
+    const uint32_t *ids = &run->input->cells[feature->offset].id;
     const size_t behaviours = embed_pool_count(ids, feature->size);
-    float *behaviour = arena_array(arena, behaviours * dim, sizeof *behaviour);
-    float *once = arena_array(arena, din_once_floats(din, behaviours), sizeof *once);
-    void *scratch = arena_alloc(arena, din_scratch_bytes(din, behaviours));
-    if (behaviour == NULL || once == NULL || scratch == NULL)
+    attention->behaviours = behaviours;
+    attention->behaviour = arena_array(arena, behaviours * dim, sizeof(float));
+    attention->once =
+        arena_array(arena, din_once_floats(attention->din, behaviours), sizeof(float));
+    if (attention->behaviour == NULL || attention->once == NULL)
         return STATUS_NO_MEMORY;
     for (size_t b = 0; b < behaviours; b++)
-        memcpy(behaviour + b * dim, table + ids[b] * dim, dim * sizeof *behaviour);
-    din_once(din, behaviour, behaviours, once);
-    din_forward(din, once, behaviour, behaviours,
-                input->rows + schema->features[feature->target].column, stride, n,
-                input->rows + feature->column, stride, scratch);
+        memcpy(attention->behaviour + b * dim, table + ids[b] * dim, dim * sizeof(float));
+    din_once(attention->din, attention->behaviour, behaviours, attention->once);
     return STATUS_OK;
+}
+
+enum status scorer_begin(const struct scorer *scorer, const struct scorer_input *input,
+                         struct arena *arena, struct scorer_run *ret_run)
+{
+    const struct schema *schema = &scorer->checkpoint.schema;
+    const size_t count = scorer->checkpoint.din_count;
+    struct scorer_run run = {.scorer = scorer, .input = input};
+    size_t scratch_bytes = net_scratch_bytes(scorer->net);
+    run.attention = arena_array(arena, count, sizeof *run.attention);
+    if (run.attention == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0, d = 0; i < schema->count; i++) {
+        if (!schema_is_din(&schema->features[i]))
+            continue;
+        struct scorer_attention *attention = &run.attention[d];
+        *attention =
+            (struct scorer_attention){&schema->features[i], scorer->din[d++], 0, NULL, NULL};
+        TRY(begin_attention(&run, attention, arena));
+        size_t bytes = din_scratch_bytes(attention->din, attention->behaviours);
+        scratch_bytes = bytes > scratch_bytes ? bytes : scratch_bytes;
+    }
+    run.init = arena_array(arena, net_shared_floats(scorer->net), sizeof *run.init);
+    run.scratch = arena_alloc(arena, scratch_bytes);
+    if (run.init == NULL || run.scratch == NULL)
+        return STATUS_NO_MEMORY;
+    net_shared(scorer->net, input->shared, run.init);
+    *ret_run = run;
+    return STATUS_OK;
+}
+
+void scorer_tile(const struct scorer_run *run, size_t first, size_t count, float *logit)
+{
+    const struct schema *schema = &run->scorer->checkpoint.schema;
+    const size_t stride = schema->row_width;
+    float *rows = run->input->rows + first * stride;
+    for (size_t d = 0; d < run->scorer->checkpoint.din_count; d++) {
+        const struct scorer_attention *attention = &run->attention[d];
+        const struct schema_feature *feature = attention->feature;
+        din_forward(attention->din, attention->once, attention->behaviour, attention->behaviours,
+                    rows + schema->features[feature->target].column, stride, count,
+                    rows + feature->column, stride, run->scratch);
+    }
+    net_forward(run->scorer->net, run->init, rows, count, logit + first, run->scratch);
 }
 
 enum status scorer_logits(const struct scorer *scorer, const struct scorer_input *input, size_t n,
                           struct arena *arena, float *logit)
 {
-    const struct schema *schema = &scorer->checkpoint.schema;
-    for (size_t i = 0, d = 0; i < schema->count; i++) {
-        const size_t mark = arena_mark(arena);
-        if (!schema_is_din(&schema->features[i]))
-            continue;
-        TRY(attend(scorer, &schema->features[i], scorer->din[d++], input, n, arena));
-        arena_rewind(arena, mark);
-    }
-    float *init = arena_array(arena, net_shared_floats(scorer->net), sizeof *init);
-    void *scratch = arena_alloc(arena, net_scratch_bytes(scorer->net));
-    if (init == NULL || scratch == NULL)
-        return STATUS_NO_MEMORY;
-    net_shared(scorer->net, input->shared, init);
-    net_forward(scorer->net, init, input->rows, n, logit, scratch);
+    struct scorer_run run;
+    TRY(scorer_begin(scorer, input, arena, &run));
+    scorer_tile(&run, 0, n, logit); // net and DIN have blocks of their own
     return STATUS_OK;
 }
 
-bool scorer_bytes(const struct scorer *scorer, size_t n, size_t *ret_bytes)
+// Bytes of scorer_begin at most, each history at its full length.
+static size_t begin_bytes(const struct scorer *scorer)
 {
     const struct schema *schema = &scorer->checkpoint.schema;
-    size_t rows, most = net_shared_floats(scorer->net) * sizeof(float) +
-                        net_scratch_bytes(scorer->net) + 4 * ARENA_ALIGN;
+    size_t scratch = net_scratch_bytes(scorer->net);
+    size_t bytes = net_shared_floats(scorer->net) * sizeof(float) + 3 * ARENA_ALIGN +
+                   scorer->checkpoint.din_count * sizeof(struct scorer_attention);
     for (size_t i = 0, d = 0; i < schema->count; i++) {
         const struct schema_feature *feature = &schema->features[i];
         if (!schema_is_din(feature))
             continue;
         const struct din *din = scorer->din[d++];
         size_t floats = feature->size * feature->width + din_once_floats(din, feature->size);
-        size_t bytes =
-            floats * sizeof(float) + din_scratch_bytes(din, feature->size) + 6 * ARENA_ALIGN;
-        most = bytes > most ? bytes : most;
+        size_t din_bytes = din_scratch_bytes(din, feature->size);
+        bytes += floats * sizeof(float) + 2 * ARENA_ALIGN;
+        scratch = din_bytes > scratch ? din_bytes : scratch;
     }
+    return bytes + scratch;
+}
+
+bool scorer_bytes(const struct scorer *scorer, size_t n, size_t *ret_bytes)
+{
+    const struct schema *schema = &scorer->checkpoint.schema;
+    size_t rows;
     return num_mul(n, schema->row_width * sizeof(float), &rows) &&
-           num_add(rows, schema->shared_width * sizeof(float) + most + 4 * ARENA_ALIGN, ret_bytes);
+           num_add(rows,
+                   schema->shared_width * sizeof(float) + begin_bytes(scorer) + 4 * ARENA_ALIGN,
+                   ret_bytes);
 }

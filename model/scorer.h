@@ -23,6 +23,12 @@ void scorer_unmake(struct scorer *scorer);
 // candidate.
 MUST_USE enum status scorer_golden(const struct scorer *scorer, float *logit, struct diag *reterr);
 
+// The golden rows once more, which must give the golden logits bit for bit: warms the caches and
+// tests the machine. scorer_bytes of 1 row from the arena, given back. STATUS_CORRUPT names the
+// row.
+MUST_USE enum status scorer_probe(const struct scorer *scorer, struct arena *arena,
+                                  struct diag *reterr);
+
 // Loads the file, packs the weights and proves them: the golden rows must give the golden logits
 // bit for bit, with the scalar and the chosen kernels (warm-up and self-test in one).
 MUST_USE enum status scorer_load(const char *path, const struct kernels *kernels,
@@ -37,14 +43,30 @@ void scorer_fini(struct scorer *scorer);
 struct scorer_input {
     const union row_cell *cells; // (shared_cells) as given
     float *shared;               // (shared_width) columns
-    float *rows;                 // (n, row_width) columns; those of DIN are made by scorer_logits
+    float *rows;                 // (n, row_width) columns; those of DIN are made by scorer_tile
 };
 MUST_USE enum status scorer_featurise(const struct scorer *scorer, const union row_cell *shared,
                                       const union row_cell *rows, size_t n, struct arena *arena,
                                       struct scorer_input *ret_input);
-// What depends on the shared cells alone is computed once: the first layer's slice, and DIN's terms
-// of the behaviours.
+
+// Scoring in tiles, so that a daemon can look at the clock in between. scorer_begin computes once
+// what depends on the shared cells alone: the first layer's slice, and DIN's terms of the
+// behaviours. scorer_tile then gives logit[first .. first + count) of the input's rows: any order,
+// any counts, each row once (it fills the row's columns of DIN); the same bits for every split.
+// A run borrows scorer and input, and lives in the arena until that is rewound. One thread.
+enum { SCORER_TILE = 84 }; // whole tiles of every kernel set; bigger ones gain next to nothing
+struct scorer_run {
+    const struct scorer *scorer;
+    const struct scorer_input *input;
+    struct scorer_attention *attention; // (checkpoint.din_count)
+    float *init;                        // of net_shared
+    void *scratch;                      // of net_forward and din_forward
+};
+MUST_USE enum status scorer_begin(const struct scorer *scorer, const struct scorer_input *input,
+                                  struct arena *arena, struct scorer_run *ret_run);
+void scorer_tile(const struct scorer_run *run, size_t first, size_t count, float *logit);
+// Both, for all rows.
 MUST_USE enum status scorer_logits(const struct scorer *scorer, const struct scorer_input *input,
                                    size_t n, struct arena *arena, float *logit);
-// Arena bytes that both need for n rows. False: no machine has them.
+// Arena bytes that scorer_featurise and scorer_begin need for n rows. False: no machine has them.
 MUST_USE bool scorer_bytes(const struct scorer *scorer, size_t n, size_t *ret_bytes);

@@ -187,6 +187,108 @@ static void test_candidates_together_and_alone(void **state)
     }
 }
 
+enum { TILED = 230 }; // more than two tiles
+
+// Candidates of one request in tiles of `size`, first to last or last to first.
+static void score_tiled(const struct scorer *scorer, const union row_cell *rows, size_t size,
+                        bool backward, struct arena *arena, float *logit)
+{
+    struct scorer_input input;
+    struct scorer_run run;
+    const size_t tiles = (TILED + size - 1) / size;
+    arena_reset(arena);
+    assert_int_equal(
+        scorer_featurise(scorer, scorer->checkpoint.golden_shared, rows, TILED, arena, &input),
+        STATUS_OK);
+    assert_int_equal(scorer_begin(scorer, &input, arena, &run), STATUS_OK);
+    for (size_t t = 0; t < tiles; t++) {
+        const size_t first = (backward ? tiles - 1 - t : t) * size;
+        scorer_tile(&run, first, first + size < TILED ? size : TILED - first, logit);
+    }
+}
+
+// Every tile size, either direction: the bits of the whole, of the scalar kernels and, in rows that
+// are the first golden row, of the file.
+static void check_tiles(const char *path, const struct make_checkpoint *kinds)
+{
+    static const size_t sizes[] = {1, 2, 5, 13, 14, 42, 64, SCORER_TILE, 85, 112, 113, TILED};
+    float first[TILED], whole[TILED], tiled[TILED];
+    assert_int_equal(make_checkpoint_file(path, kinds, NULL), STATUS_OK);
+    for (size_t k = 0; k < kernels_count(); k++) {
+        if (!kernels_runnable(k))
+            continue;
+        struct scorer scorer;
+        struct arena arena;
+        struct scorer_input input;
+        union row_cell rows[TILED * 16];
+        size_t bytes = 0;
+        assert_int_equal(scorer_load(path, kernels_at(k), &scorer, NULL), STATUS_OK);
+        const struct checkpoint *c = &scorer.checkpoint;
+        const size_t cells = c->schema.row_cells;
+        assert_true(cells <= 16);
+        for (size_t i = 0; i < TILED; i++)
+            memcpy(rows + i * cells, c->golden_row + i * i % c->golden_rows * cells,
+                   cells * sizeof *rows);
+        assert_true(scorer_bytes(&scorer, TILED, &bytes));
+        assert_int_equal(arena_init(&arena, bytes), STATUS_OK); // which is enough
+        assert_int_equal(scorer_featurise(&scorer, c->golden_shared, rows, TILED, &arena, &input),
+                         STATUS_OK);
+        assert_int_equal(scorer_logits(&scorer, &input, TILED, &arena, whole), STATUS_OK);
+        assert_memory_equal(whole, c->golden_logit, sizeof(float));
+        if (k == 0)
+            memcpy(first, whole, sizeof first);
+        assert_memory_equal(first, whole, sizeof first);
+        for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+            memset(tiled, 0xff, sizeof tiled);
+            score_tiled(&scorer, rows, sizes[i / 2], i % 2 == 1, &arena, tiled);
+            assert_memory_equal(tiled, whole, sizeof whole);
+        }
+        arena_fini(&arena);
+        scorer_fini(&scorer);
+    }
+}
+
+static void test_tiles_of_any_size(void **state)
+{
+    char path[128];
+    struct make_checkpoint plain = spec, kinds = spec;
+    scratch_path(*state, "tiles", path);
+    check_tiles(path, &plain);
+    kinds.yaml = MAKE_CHECKPOINT_KINDS;
+    kinds.features = NULL;
+    kinds.attention = (struct checkpoint_attention){2, {17, 5}, DIN_DICE, true};
+    check_tiles(path, &kinds);
+}
+
+static void test_probe(void **state)
+{
+    char path[128];
+    struct scorer scorer;
+    struct arena arena;
+    struct diag diag = {0};
+    size_t bytes = 0;
+    scratch_path(*state, "probe", path);
+    assert_int_equal(make_checkpoint_file(path, &spec, NULL), STATUS_OK);
+    assert_int_equal(scorer_load(path, kernels_at(0), &scorer, NULL), STATUS_OK);
+    assert_true(scorer_bytes(&scorer, 1, &bytes));
+    assert_int_equal(arena_init(&arena, bytes), STATUS_OK);
+    for (size_t i = 0; i < 3; i++) // the memory is given back
+        assert_int_equal(scorer_probe(&scorer, &arena, &diag), STATUS_OK);
+    assert_int_equal(arena_mark(&arena), 0);
+    union row_cell rows[8 * 9]; // another input, another logit
+    memcpy(rows, scorer.checkpoint.golden_row, sizeof rows);
+    rows[2 * 9].number += 1;
+    scorer.checkpoint.golden_row = rows;
+    assert_int_equal(scorer_probe(&scorer, &arena, &diag), STATUS_CORRUPT);
+    assert_string_equal(diag.path, "golden.logit");
+    assert_non_null(strstr(diag.words, "row 2 scores"));
+    arena_fini(&arena);
+    assert_int_equal(arena_init(&arena, 64), STATUS_OK);
+    assert_int_equal(scorer_probe(&scorer, &arena, &diag), STATUS_NO_MEMORY);
+    arena_fini(&arena);
+    scorer_fini(&scorer);
+}
+
 static double activated(const struct din_weights *din, const struct din_layer *layer, size_t j,
                         double h)
 {
@@ -287,6 +389,8 @@ int main(void)
         cmocka_unit_test(test_small_arena_is_an_error),
         cmocka_unit_test(test_golden_rows_are_held_to_the_bit),
         cmocka_unit_test(test_candidates_together_and_alone),
+        cmocka_unit_test(test_tiles_of_any_size),
+        cmocka_unit_test(test_probe),
         cmocka_unit_test(test_scores_din),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
