@@ -228,7 +228,8 @@ void schema_layout(const struct schema *schema, struct row_field *fields, struct
     struct row_layout layout = {.fields = fields,
                                 .crosses = crosses,
                                 .shared_width = schema->shared_cells,
-                                .item_width = schema->row_cells};
+                                .item_width = schema->row_cells,
+                                .feature_count = schema->count};
     static_assert((int)ROW_MAX_FIELDS < (int)ROW_KEEP_NONE, "places of kept bytes have 16 bits");
     uint16_t keeps[ROW_MAX_FIELDS];
     memset(keeps, 0xff, schema->count * sizeof *keeps);
@@ -251,6 +252,7 @@ void schema_layout(const struct schema *schema, struct row_field *fields, struct
         if (feature->kind == SCHEMA_CROSS || feature->source != SCHEMA_SENT)
             continue;
         fields[layout.field_count] = field_of(schema, feature);
+        fields[layout.field_count].feature = (uint16_t)i;
         fields[layout.field_count++].keep = keeps[i];
     }
     *ret_layout = layout;

@@ -57,7 +57,7 @@ enum status read_one(row_build &r, value &v, const struct row_field &f, struct r
         return row_build_missing(&r, &f, place);
     if (f.keep != ROW_KEEP_NONE)
         place.kept[f.keep] = id;
-    return row_build_id(&r, &f.coding, id, &place.cells[f.offset].id);
+    return row_build_id(&r, &f, id, &place.cells[f.offset].id);
 }
 
 // All are validated; a ring holds the last of them, and only those are looked up.
@@ -75,7 +75,7 @@ enum status read_many(row_build &r, value &v, const struct row_field &f, struct 
         struct span id;
         TRY(read_id(r, inner, &id));
         if (id.size == 0) {
-            r.counts.missing++;
+            row_build_count_missing(&r, &f, 1);
         } else {
             TRY(row_build_check(&r, &f.coding, id));
             r.ring[next] = id;

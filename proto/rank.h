@@ -32,6 +32,7 @@ struct rank_request {
     union row_cell *shared; // (shared_width), raw
     union row_cell *items;  // (count, item_width), raw
     struct row_counts counts;
+    const struct row_tally *tally; // (feature_count of the layout), by feature
 };
 
 struct rank_limits {

@@ -66,6 +66,7 @@ enum status rank_build_finish(struct rank_build *build)
     request->shared = rows->shared;
     request->items = rows->items;
     request->counts = rows->counts;
+    request->tally = rows->tally;
     TRY(rank_check_bids(request, rows->reterr));
     return rank_check_ids(request, rows->arena, rows->reterr);
 }

@@ -64,6 +64,7 @@ struct row_field {
     bool has_default;
     float fallback;           // dense: for each value of an absent or null field
     struct row_coding coding; // ids
+    uint16_t feature;         // place in the schema, and in the tally
     uint16_t keep; // ROW_ID: where its bytes are kept for crosses, from the start of the block's
                    // kept bytes; else ROW_KEEP_NONE
 };
@@ -82,6 +83,7 @@ struct row_layout {
     size_t field_count;
     const struct row_cross *crosses;
     size_t cross_count;
+    size_t feature_count;            // of the schema: those that are never sent among them
     size_t shared_width, item_width; // cells
     size_t shared_keeps, item_keeps; // ids whose bytes are kept while a record is read
 };
@@ -95,6 +97,11 @@ struct row_counts {
     uint64_t unknown_ids; // ids that their vocabulary has not
     uint64_t empty_lists; // lists of ids without any
     uint64_t cut_lists;   // lists of which only the newest ids were kept
+};
+
+// The same for one feature, in one request. Sums over the features are those of row_counts.
+struct row_tally {
+    uint64_t missing, unknown_ids, empty_lists;
 };
 
 // double -> float by the rule above. The caller has refused NaN and infinity.

@@ -55,11 +55,12 @@ static size_t row_build_longest(const struct row_layout *layout)
 
 size_t row_build_bytes(const struct row_layout *layout, size_t rows)
 {
-    enum { BLOCKS = 7 }; // each is rounded up
+    enum { BLOCKS = 8 }; // each is rounded up
     size_t cells = layout->shared_width + rows * layout->item_width;
     size_t spans = layout->shared_keeps + rows * layout->item_keeps + row_build_longest(layout);
     return cells * sizeof(union row_cell) + spans * sizeof(struct span) +
-           row_find_bytes(layout->field_count) + (size_t)BLOCKS * ARENA_ALIGN;
+           layout->feature_count * sizeof(struct row_tally) + row_find_bytes(layout->field_count) +
+           (size_t)BLOCKS * ARENA_ALIGN;
 }
 
 static void *row_build_block(struct arena *arena, size_t rows, size_t width, size_t bytes)
@@ -74,6 +75,7 @@ enum status row_build_start(struct row_build *build, size_t rows)
     struct arena *arena = build->arena;
     for (size_t i = 0; i < layout->field_count; i++) {
         assert(layout->fields[i].kind != ROW_ID || layout->fields[i].size == 1);
+        assert(layout->fields[i].feature < layout->feature_count);
         build->scope_fields[layout->fields[i].scope]++;
     }
     build->rows = rows;
@@ -81,9 +83,10 @@ enum status row_build_start(struct row_build *build, size_t rows)
     build->items = row_build_block(arena, rows, layout->item_width, sizeof(*build->items));
     build->shared_kept = row_build_block(arena, 1, layout->shared_keeps, sizeof(struct span));
     build->items_kept = row_build_block(arena, rows, layout->item_keeps, sizeof(struct span));
+    build->tally = arena_zero_array(arena, layout->feature_count, sizeof(*build->tally));
     build->ring = row_build_block(arena, 1, row_build_longest(layout), sizeof(struct span));
     if (build->shared == NULL || build->items == NULL || build->shared_kept == NULL ||
-        build->items_kept == NULL || build->ring == NULL ||
+        build->items_kept == NULL || build->tally == NULL || build->ring == NULL ||
         row_find_init(&build->find, layout, arena) != STATUS_OK)
         return row_build_memory(build);
     return STATUS_OK;
@@ -113,13 +116,16 @@ enum status row_build_check(struct row_build *build, const struct row_coding *co
                           coding->buckets - 1, found);
 }
 
-enum status row_build_id(struct row_build *build, const struct row_coding *coding, struct span id,
+enum status row_build_id(struct row_build *build, const struct row_field *field, struct span id,
                          uint32_t *ret_row)
 {
+    const struct row_coding *coding = &field->coding;
     if (!row_code(coding, id, ret_row))
         return row_build_check(build, coding, id);
-    if (coding->encode == ROW_VOCAB && *ret_row == VOCAB_UNKNOWN)
+    if (coding->encode == ROW_VOCAB && *ret_row == VOCAB_UNKNOWN) {
         build->counts.unknown_ids++;
+        build->tally[field->feature].unknown_ids++;
+    }
     if (coding->seen != NULL)
         coding->seen(coding->seen_context, id);
     return STATUS_OK;
@@ -132,12 +138,19 @@ void row_build_list(struct row_build *build, const struct row_field *field, size
     union row_cell *cells = place.cells + field->offset;
     for (size_t i = 0; i < count; i++) {
         size_t at = oldest + i < field->size ? oldest + i : oldest + i - field->size;
-        enum status code = row_build_id(build, &field->coding, build->ring[at], &cells[i].id);
+        enum status code = row_build_id(build, field, build->ring[at], &cells[i].id);
         assert(code == STATUS_OK); // row_build_check has seen it
         (void)code;
     }
     memset(cells + count, 0, (field->size - count) * sizeof(*cells));
     build->counts.empty_lists += count == 0;
+    build->tally[field->feature].empty_lists += count == 0;
+}
+
+void row_build_count_missing(struct row_build *build, const struct row_field *field, size_t values)
+{
+    build->counts.missing += values;
+    build->tally[field->feature].missing += values;
 }
 
 enum status row_build_missing(struct row_build *build, const struct row_field *field,
@@ -148,7 +161,7 @@ enum status row_build_missing(struct row_build *build, const struct row_field *f
         place.cells[field->offset].id = 0;
         if (field->keep != ROW_KEEP_NONE)
             place.kept[field->keep] = (struct span){NULL, 0};
-        build->counts.missing++;
+        row_build_count_missing(build, field, 1);
         return STATUS_OK;
     case ROW_IDS:
         row_build_list(build, field, 0, 0, place);
@@ -161,7 +174,7 @@ enum status row_build_missing(struct row_build *build, const struct row_field *f
                               "missing, and the schema has no default for it");
     for (uint32_t i = 0; i < field->size; i++)
         place.cells[field->offset + i].number = field->fallback;
-    build->counts.missing += field->size;
+    row_build_count_missing(build, field, field->size);
     return STATUS_OK;
 }
 

@@ -32,9 +32,10 @@ struct row_build {
     struct row_find find;
     struct json_path path;
     struct row_counts counts;
-    size_t rows;            // candidates that there is room for
-    union row_cell *shared; // (shared_width)
-    union row_cell *items;  // (rows, item_width)
+    struct row_tally *tally; // (layout->feature_count)
+    size_t rows;             // candidates that there is room for
+    union row_cell *shared;  // (shared_width)
+    union row_cell *items;   // (rows, item_width)
     struct span *shared_kept, *items_kept;
     struct span *ring; // the last ids of a list; room for the longest
     size_t scope_fields[ROW_SCOPES];
@@ -57,8 +58,10 @@ enum status row_build_fail(const struct row_build *build, enum status code, cons
     PRINTF_LIKE(3, 4);
 enum status row_build_memory(const struct row_build *build); // STATUS_TOO_LARGE
 // An id, not empty, of the field that the path ends with, to its row.
-MUST_USE enum status row_build_id(struct row_build *build, const struct row_coding *coding,
+MUST_USE enum status row_build_id(struct row_build *build, const struct row_field *field,
                                   struct span id, uint32_t *ret_row);
+// So many values of a field are missing.
+void row_build_count_missing(struct row_build *build, const struct row_field *field, size_t values);
 // The path ends with a field that is absent, null or "": its default goes to the block, or a fault.
 MUST_USE enum status row_build_missing(struct row_build *build, const struct row_field *field,
                                        struct row_place place);

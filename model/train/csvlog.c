@@ -235,7 +235,7 @@ MUST_USE static enum status csvlog_dense(const struct csvlog *log, struct row_bu
             cell->number = row_value(x);
         } else if (field->has_default) {
             cell->number = field->fallback;
-            build->counts.missing++;
+            row_build_count_missing(build, field, 1);
         } else {
             return row_build_missing(build, field, place); // for its words
         }
@@ -261,7 +261,7 @@ MUST_USE static enum status csvlog_field(const struct csvlog *log, struct row_bu
         TRY(csvlog_id(build, text));
         if (field->keep != ROW_KEEP_NONE)
             place.kept[field->keep] = text;
-        TRY(row_build_id(build, &field->coding, text, &place.cells[field->offset].id));
+        TRY(row_build_id(build, field, text, &place.cells[field->offset].id));
     }
     json_fault_pop(&build->path);
     return STATUS_OK;

@@ -98,11 +98,14 @@ static void make_layout(struct bench *bench)
         make_field("age_days", ROW_ITEM, ROW_DENSE, 1, 6),
     };
     memcpy(bench->fields, fields, sizeof(fields));
+    for (uint16_t i = 0; i < PAGE_FIELDS; i++)
+        bench->fields[i].feature = i;
     bench->fields[0].keep = bench->fields[3].keep = 0;
     bench->cross = (struct row_cross){
         .item = true, .offset = 7, .b_item = true, .coding = bench->fields[0].coding};
     bench->page = (struct row_layout){.fields = bench->fields,
                                       .field_count = PAGE_FIELDS,
+                                      .feature_count = PAGE_FIELDS,
                                       .crosses = &bench->cross,
                                       .cross_count = 1,
                                       .shared_width = HISTORY + 2,
@@ -130,7 +133,7 @@ static double read_numbers(struct bench *bench)
                                            .size = FEATURES,
                                            .keep = ROW_KEEP_NONE};
     static const struct row_layout layout = {
-        .fields = &field, .field_count = 1, .item_width = FEATURES};
+        .fields = &field, .field_count = 1, .feature_count = 1, .item_width = FEATURES};
     return read_request(bench, &layout);
 }
 

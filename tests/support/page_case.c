@@ -71,6 +71,8 @@ static void make_fields(struct page_case *test)
     };
     _Static_assert(sizeof(fields) == sizeof(test->fields), "room for every field");
     memcpy(test->fields, fields, sizeof(fields));
+    for (size_t i = 0; i < PAGE_CASE_FIELDS; i++)
+        test->fields[i].feature = (uint16_t)i;
 }
 
 void page_case_init(struct page_case *test)
@@ -87,6 +89,7 @@ void page_case_init(struct page_case *test)
         .item = true, .offset = PAGE_USER_X_ITEM, .b_item = true, .coding = hash_of("user_x_item")};
     test->layout = (struct row_layout){.fields = test->fields,
                                        .field_count = PAGE_CASE_FIELDS,
+                                       .feature_count = PAGE_CASE_FIELDS,
                                        .crosses = test->crosses,
                                        .cross_count = 2,
                                        .shared_width = PAGE_SHARED,

@@ -4,20 +4,21 @@
 
 #include <string.h>
 
-#define DENSE(text, where, n, at, optional, otherwise)                                             \
+#define DENSE(i, text, where, n, at, optional, otherwise)                                          \
     {                                                                                              \
         .name = {text, sizeof(text) - 1}, .scope = where, .kind = ROW_DENSE, .size = n,            \
-        .offset = at, .has_default = optional, .fallback = otherwise, .keep = ROW_KEEP_NONE        \
+        .offset = at, .has_default = optional, .fallback = otherwise, .feature = i,                \
+        .keep = ROW_KEEP_NONE                                                                      \
     }
 
 static const struct row_field fields[] = {
-    DENSE("age", ROW_USER, 1, 0, false, 0),    DENSE("hist", ROW_USER, 3, 1, true, 0.5f),
-    DENSE("hour", ROW_CONTEXT, 1, 4, true, 7), DENSE("f", ROW_ITEM, 3, 0, false, 0),
-    DENSE("b", ROW_ITEM, 1, 3, true, 2),
+    DENSE(0, "age", ROW_USER, 1, 0, false, 0),    DENSE(1, "hist", ROW_USER, 3, 1, true, 0.5f),
+    DENSE(2, "hour", ROW_CONTEXT, 1, 4, true, 7), DENSE(3, "f", ROW_ITEM, 3, 0, false, 0),
+    DENSE(4, "b", ROW_ITEM, 1, 3, true, 2),
 };
 
 const struct row_layout rank_case_layout = {
-    .fields = fields, .field_count = 5, .shared_width = 5, .item_width = 4};
+    .fields = fields, .field_count = 5, .feature_count = 5, .shared_width = 5, .item_width = 4};
 
 void rank_case_init(struct rank_case *test)
 {

@@ -300,6 +300,46 @@ static void test_crosses(void **state)
     page_case_fini(&test);
 }
 
+// By feature, over three candidates; sums are the totals.
+static void test_tally(void **state)
+{
+    (void)state;
+    static const struct row_tally expected[PAGE_CASE_FIELDS] = {
+        {.missing = 1},                       // user_id is null
+        {.missing = 2},                       // hist has two empty ids
+        {.missing = 1},                       // age is absent
+        {0},                                  // hour
+        {.empty_lists = 1},                   // tags is absent
+        {.missing = 2},                       // item_id of b and c
+        {.missing = 1, .unknown_ids = 1},     // brand of a, of b
+        {0},                                  // price
+        {.unknown_ids = 2, .empty_lists = 2}, // words of a; of b and c
+    };
+    struct row_counts sum = {0};
+    struct page_case test;
+    page_case_init(&test);
+    for (unsigned turn = 0; turn < 2; turn++) { // a request does not see the one before
+        assert_int_equal(
+            page_case_request(&test,
+                              "{'user':{'user_id':null,'hist':['',3,null]},'context':{'hour':3},"
+                              "'candidates':[{'id':'a','features':{'item_id':1,'price':[1,2],"
+                              "'words':['b','x','y']}},"
+                              "{'id':'b','features':{'price':[1,2],'brand':'z','words':[]}},"
+                              "{'id':'c','features':{'item_id':'','brand':'b','price':[1,2]}}]}"),
+            STATUS_OK);
+        assert_memory_equal(test.request.tally, expected, sizeof expected);
+    }
+    for (size_t i = 0; i < PAGE_CASE_FIELDS; i++) {
+        sum.missing += expected[i].missing;
+        sum.unknown_ids += expected[i].unknown_ids;
+        sum.empty_lists += expected[i].empty_lists;
+    }
+    assert_int_equal(test.request.counts.missing, sum.missing);
+    assert_int_equal(test.request.counts.unknown_ids, sum.unknown_ids);
+    assert_int_equal(test.request.counts.empty_lists, sum.empty_lists);
+    page_case_fini(&test);
+}
+
 static void write_seen(void *context, struct span bytes)
 {
     struct buf *text = context;
@@ -357,11 +397,12 @@ static void test_small_arena(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_ids),    cmocka_unit_test(test_spellings),
-        cmocka_unit_test(test_long_ids),   cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_lists),      cmocka_unit_test(test_long_history),
-        cmocka_unit_test(test_vocabulary), cmocka_unit_test(test_crosses),
-        cmocka_unit_test(test_seen),       cmocka_unit_test(test_small_arena),
+        cmocka_unit_test(test_bad_ids),     cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_long_ids),    cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_lists),       cmocka_unit_test(test_long_history),
+        cmocka_unit_test(test_vocabulary),  cmocka_unit_test(test_crosses),
+        cmocka_unit_test(test_tally),       cmocka_unit_test(test_seen),
+        cmocka_unit_test(test_small_arena),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,8 +46,13 @@ static void news_layout(struct page_case *test)
          .keep = ROW_KEEP_NONE},
     };
     memcpy(test->fields, fields, sizeof(fields));
-    test->layout = (struct row_layout){
-        .fields = test->fields, .field_count = 4, .shared_width = 52, .item_width = 1};
+    for (uint16_t i = 0; i < 4; i++)
+        test->fields[i].feature = i;
+    test->layout = (struct row_layout){.fields = test->fields,
+                                       .field_count = 4,
+                                       .feature_count = 4,
+                                       .shared_width = 52,
+                                       .item_width = 1};
     test->limits.max_candidates = 100;
 }
 

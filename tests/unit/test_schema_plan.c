@@ -233,6 +233,9 @@ static void the_layout(void **state)
     schema_layout(&schema, fields, crosses, &layout);
     assert_int_equal(layout.shared_width, 10);
     assert_int_equal(layout.item_width, 9);
+    assert_int_equal(layout.feature_count, schema.count);
+    for (size_t i = 0; i < layout.field_count; i++)
+        assert_true(span_is(fields[i].name, schema.features[fields[i].feature].name));
     what_is_sent(&layout, vocab);
 
     assert_int_equal(layout.cross_count, 2);
