@@ -44,6 +44,7 @@ void checkpoint_fini(struct checkpoint *checkpoint)
     free(checkpoint->vocabs);
     free(checkpoint->tables);
     free(checkpoint->din);
+    free(checkpoint->ranges);
     schema_fini(&checkpoint->schema);
     free(checkpoint->lineage);
     free(checkpoint->owned);

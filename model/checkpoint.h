@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "model/calibrate.h"
 #include "model/din.h"
+#include "model/drift.h"
 #include "model/schema.h"
 
 #include <stddef.h>
@@ -59,7 +60,12 @@ struct checkpoint {
     const union row_cell *golden_shared; // (golden_rows, shared_cells)
     const union row_cell *golden_row;    // (golden_rows, row_cells)
     const float *golden_logit;           // (golden_rows)
-    char *lineage; // JSON text: method, seed, configuration, data hash, metrics
+    // What drift is measured by; files without either are whole, and their drift is not known.
+    // ranges (schema.count): range.FEATURE (2, size), lows and then highs of the raw values in the
+    // training data, of each feature with drift_has_range; NULL: there are none.
+    const float **ranges;
+    struct drift_histogram pctr; // pctr.edges, pctr.counts: of the calibrated pCTR on validation
+    char *lineage;               // JSON text: method, seed, configuration, data hash, metrics
     char sha256[DIGEST_HEX + 1];
     // What a file that was read owns; all empty when made for writing.
     struct file_bytes bytes; // the memory that the pointers look into
@@ -83,16 +89,17 @@ void checkpoint_fini(struct checkpoint *checkpoint);
 MUST_USE enum status checkpoint_check_shape(const struct checkpoint *checkpoint,
                                             struct diag *reterr);
 // Weights, tables, golden rows and golden logits are finite, row 0 of a table is zero, the
-// calibration obeys its law; golden cells are in the range of proto/row.h and of their tables.
+// calibration, ranges and histogram obey their laws; golden cells are in the range of proto/row.h
+// and of their tables.
 MUST_USE enum status checkpoint_check_numbers(const struct checkpoint *checkpoint,
                                               struct diag *reterr);
 const char *checkpoint_format(enum checkpoint_role role); // "ctr-student-1"
 const char *checkpoint_role_text(enum checkpoint_role role);
 
-// Writes role, schema, calibration, layers, tables, DIN, golden rows and lineage; all or nothing.
-// Equal input, equal bytes.
+// Writes role, schema, calibration, layers, tables, DIN, golden rows, ranges, histogram and
+// lineage; all or nothing. Equal input, equal bytes.
 MUST_USE enum status checkpoint_write(const char *path, const struct checkpoint *checkpoint,
                                       struct diag *reterr);
-// For people: inputs with scope, layers, calibration, lineage, and for a student the proof that no
-// privileged input is there (first-layer width = served columns, listed).
+// For people: inputs with scope, layers, calibration, ranges, histogram, lineage, and for a student
+// the proof that no privileged input is there (first-layer width = served columns, listed).
 MUST_USE enum status checkpoint_describe(const struct checkpoint *checkpoint, struct buf *out);

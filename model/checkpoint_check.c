@@ -196,6 +196,15 @@ static MUST_USE enum status check_tables(const struct checkpoint *checkpoint, st
     return STATUS_OK;
 }
 
+static MUST_USE enum status check_drift(const struct checkpoint *checkpoint, struct diag *reterr)
+{
+    const struct schema *schema = &checkpoint->schema;
+    for (size_t i = 0; checkpoint->ranges != NULL && i < schema->count; i++)
+        if (drift_has_range(&schema->features[i]))
+            TRY(drift_check_range(&schema->features[i], checkpoint->ranges[i], reterr));
+    return drift_check(&checkpoint->pctr, reterr);
+}
+
 enum status checkpoint_check_numbers(const struct checkpoint *checkpoint, struct diag *reterr)
 {
     char name[TENSOR_NAME];
@@ -209,5 +218,6 @@ enum status checkpoint_check_numbers(const struct checkpoint *checkpoint, struct
     TRY(calibrate_check(&checkpoint->calibrate, reterr));
     TRY(check_tables(checkpoint, reterr));
     TRY(check_dins(checkpoint, reterr));
+    TRY(check_drift(checkpoint, reterr));
     return check_golden(checkpoint, reterr);
 }

@@ -99,6 +99,45 @@ static void describe_layers(const struct checkpoint *checkpoint, struct buf *out
     buf_printf(out, "golden rows  %zu, proven at every load\n", checkpoint->golden_rows);
 }
 
+static void describe_ranges(const struct checkpoint *checkpoint, struct buf *out)
+{
+    const struct schema *schema = &checkpoint->schema;
+    if (checkpoint->ranges == NULL) {
+        buf_text(out, "ranges       none\n");
+        return;
+    }
+    buf_text(out, "ranges       of raw values in the training data\n");
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct schema_feature *feature = &schema->features[i];
+        if (!drift_has_range(feature))
+            continue;
+        const float *low = checkpoint->ranges[i], *high = low + feature->size;
+        for (uint32_t k = 0; k < feature->size; k++) {
+            buf_printf(out, "  %s", feature->name);
+            if (feature->size > 1)
+                buf_printf(out, "[%" PRIu32 "]", k);
+            buf_printf(out, "  %.6g to %.6g\n", (double)low[k], (double)high[k]);
+        }
+    }
+}
+
+static void describe_histogram(const struct drift_histogram *histogram, struct buf *out)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < histogram->bins; i++)
+        sum += histogram->counts[i];
+    if (histogram->bins == 0) {
+        buf_text(out, "histogram    none\n");
+        return;
+    }
+    buf_printf(out, "histogram    of %" PRIu64 " pCTR in %zu bins\n", sum, histogram->bins);
+    for (size_t i = 0; i < histogram->bins; i++) {
+        const double low = i == 0 ? 0 : (double)histogram->edges[i - 1];
+        const double high = i + 1 == histogram->bins ? 1 : (double)histogram->edges[i];
+        buf_printf(out, "  %.7f to %.7f  %" PRIu64 "\n", low, high, histogram->counts[i]);
+    }
+}
+
 static MUST_USE enum status describe_origin(const struct checkpoint *checkpoint, struct buf *out)
 {
     buf_text(out, "calibration  ");
@@ -145,6 +184,8 @@ enum status checkpoint_describe(const struct checkpoint *checkpoint, struct buf 
     buf_printf(out, "sha256       %s\n", checkpoint->sha256);
     describe_inputs(&checkpoint->schema, out);
     describe_layers(checkpoint, out);
+    describe_ranges(checkpoint, out);
+    describe_histogram(&checkpoint->pctr, out);
     TRY(describe_origin(checkpoint, out));
     describe_proof(checkpoint, out);
     return buf_status(out);

@@ -28,14 +28,18 @@ static MUST_USE enum status read_role(const struct safetensors *file, struct che
 }
 
 // Room for what hangs on the schema, the widths of every attention filled in.
-static MUST_USE enum status make_room(struct checkpoint *checkpoint, struct diag *reterr)
+static MUST_USE enum status make_room(struct checkpoint *checkpoint, bool ranges,
+                                      struct diag *reterr)
 {
     const struct schema *schema = &checkpoint->schema;
     const struct checkpoint_attention *attention = &checkpoint->attention;
     checkpoint->tables = calloc(schema->table_count + 1, sizeof *checkpoint->tables);
     checkpoint->vocabs = calloc(schema->table_count + 1, sizeof *checkpoint->vocabs);
     checkpoint->din = calloc(schema->count, sizeof *checkpoint->din);
-    if (checkpoint->tables == NULL || checkpoint->vocabs == NULL || checkpoint->din == NULL)
+    if (ranges)
+        checkpoint->ranges = calloc(schema->count, sizeof *checkpoint->ranges);
+    if (checkpoint->tables == NULL || checkpoint->vocabs == NULL || checkpoint->din == NULL ||
+        (ranges && checkpoint->ranges == NULL))
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the tables");
     for (size_t i = 0; i < schema->count; i++)
         if (schema_is_din(&schema->features[i]))
@@ -56,12 +60,13 @@ static MUST_USE enum status read_manifest(const struct safetensors *file,
     checkpoint->calibrate = manifest.calibrate;
     checkpoint->attention = manifest.attention;
     checkpoint->lineage = manifest.lineage;
+    checkpoint->pctr.bins = manifest.bins;
     checkpoint->layer_count = manifest.layer_count;
     for (size_t k = 0; k < manifest.layer_count; k++) {
         checkpoint->layers[k].in = manifest.widths[k];
         checkpoint->layers[k].out = manifest.widths[k + 1];
     }
-    TRY(make_room(checkpoint, reterr));
+    TRY(make_room(checkpoint, manifest.ranges, reterr));
     return checkpoint_check_shape(checkpoint, reterr);
 }
 
@@ -136,12 +141,22 @@ static MUST_USE enum status take_vocab(const struct safetensors *file,
     return STATUS_OK;
 }
 
-// Edges and vocabularies, and with them the sizes of the tables.
+static void take_histogram(struct drift_histogram *histogram, const struct checkpoint_parts *parts)
+{
+    if (parts->pctr_edges != NULL)
+        memcpy(histogram->edges, parts->pctr_edges,
+               (histogram->bins - 1) * sizeof *histogram->edges);
+    if (parts->pctr_counts != NULL)
+        memcpy(histogram->counts, parts->pctr_counts, histogram->bins * sizeof *histogram->counts);
+}
+
+// Histogram, edges and vocabularies, and with these the sizes of the tables.
 static MUST_USE enum status read_fitted(const struct safetensors *file,
                                         struct checkpoint *checkpoint,
                                         const struct checkpoint_parts *parts, struct diag *reterr)
 {
     struct schema *schema = &checkpoint->schema;
+    take_histogram(&checkpoint->pctr, parts);
     for (size_t i = 0; i < schema->count; i++)
         if (parts->edges[i] != NULL)
             TRY(take_edges(file, &schema->features[i], parts->edges[i], reterr));

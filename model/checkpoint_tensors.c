@@ -67,6 +67,22 @@ static void add_floats(struct checkpoint_tensors *tensors, size_t rank, size_t r
     add(tensors, SAFETENSORS_F32, rank, rows, columns, (const void **)(void *)place, "%s", name);
 }
 
+static void add_drift(struct checkpoint *checkpoint, struct checkpoint_parts *parts,
+                      struct checkpoint_tensors *tensors)
+{
+    const struct schema *schema = &checkpoint->schema;
+    const size_t bins = checkpoint->pctr.bins;
+    for (size_t i = 0; checkpoint->ranges != NULL && i < schema->count; i++)
+        if (drift_has_range(&schema->features[i]))
+            add(tensors, SAFETENSORS_F32, 2, 2, schema->features[i].size,
+                (const void **)(void *)&checkpoint->ranges[i], "range.%s",
+                schema->features[i].name);
+    if (bins > 1)
+        add(tensors, SAFETENSORS_F32, 1, bins - 1, 0, &parts->pctr_edges, "pctr.edges");
+    if (bins > 0)
+        add(tensors, SAFETENSORS_U64, 1, bins, 0, &parts->pctr_counts, "pctr.counts");
+}
+
 void checkpoint_tensors_first(struct checkpoint *checkpoint, struct checkpoint_parts *parts,
                               struct checkpoint_tensors *tensors)
 {
@@ -90,6 +106,7 @@ void checkpoint_tensors_first(struct checkpoint *checkpoint, struct checkpoint_p
         if (schema->features[i].quantiles > 0)
             add(tensors, SAFETENSORS_F32, 1, schema->features[i].edge_count, 0, &parts->edges[i],
                 "bucket.%s", schema->features[i].name);
+    add_drift(checkpoint, parts, tensors);
     for (size_t i = 0; i < schema->table_count; i++) {
         const struct schema_table *table = &schema->tables[i];
         // The mean of the others has the ids of another table: their names stand there.

@@ -15,13 +15,14 @@ struct checkpoint_tensor {
     const void **place; // where the checkpoint keeps the pointer to the data
 };
 
-// Places that no member of struct checkpoint has: edges of buckets, texts of vocabularies and
-// golden inputs by feature, as they stand in the file.
+// Places that no member of struct checkpoint has: edges of buckets, texts of vocabularies, the
+// histogram and golden inputs by feature, as they stand in the file.
 struct checkpoint_parts {
     const void **edges;         // (schema.count)
     const void **vocab_bytes;   // (schema.table_count)
     const void **vocab_offsets; // (schema.table_count)
     const void **golden_input;  // (schema.count)
+    const void *pctr_edges, *pctr_counts;
 };
 
 struct checkpoint_tensors {
@@ -35,7 +36,8 @@ MUST_USE enum status checkpoint_tensors_parts_init(const struct checkpoint *chec
                                                    struct diag *reterr);
 void checkpoint_tensors_parts_fini(struct checkpoint_parts *parts);
 
-// Appends what can be known before tables are sized: layers, knots, edges, vocabularies.
+// Appends what can be known before tables are sized: layers, knots, edges, ranges, the
+// histogram, vocabularies.
 void checkpoint_tensors_first(struct checkpoint *checkpoint, struct checkpoint_parts *parts,
                               struct checkpoint_tensors *tensors);
 // Appends the rest: tables, DIN, golden rows (golden_rows 0: any number of them).

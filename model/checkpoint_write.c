@@ -53,6 +53,8 @@ static MUST_USE enum status put_parts(struct outgoing *out, const struct checkpo
             out->parts.vocab_bytes[i] = vocab_bytes(schema->tables[i].vocab).data;
             out->parts.vocab_offsets[i] = vocab_offsets(schema->tables[i].vocab);
         }
+    out->parts.pctr_edges = checkpoint->pctr.edges;
+    out->parts.pctr_counts = checkpoint->pctr.counts;
     for (size_t i = 0; i < schema->count; i++) {
         out->parts.edges[i] = schema->features[i].edges;
         TRY(put_golden(out, checkpoint, i));

@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const manifest_keys[] = {"calibration", "features", "lineage", "network"};
+static const char *const manifest_keys[] = {"calibration", "drift", "features", "lineage",
+                                            "network"};
+static const char *const drift_keys[] = {"bins", "ranges"};
 static const char *const network_keys[] = {"activation", "attention", "kind", "precision",
                                            "widths"};
 static const char *const attention_keys[] = {"activation", "hidden", "softmax"};
 static const char *const attention_activations[] = {[DIN_PRELU] = "prelu", [DIN_DICE] = "dice"};
-enum { MANIFEST_KEYS = 4, NETWORK_KEYS = 5, ATTENTION_KEYS = 3 };
+enum { MANIFEST_KEYS = 5, DRIFT_KEYS = 2, NETWORK_KEYS = 5, ATTENTION_KEYS = 3 };
 
 // What this version can score. Each is a text of `network` with the one value that it may have.
 static const struct {
@@ -116,6 +118,25 @@ static MUST_USE enum status read_network(const struct json_value *network,
     return read_attention(network, &manifest->attention, reterr);
 }
 
+static MUST_USE enum status read_drift(const struct json_value *root, struct manifest *manifest,
+                                       struct diag *reterr)
+{
+    const struct json_value *map = NULL, *bins = NULL, *ranges = NULL;
+    if (json_value_get(root, "drift") == NULL)
+        return STATUS_OK;
+    TRY(json_value_need(root, "drift", JSON_VALUE_MAP, &map, reterr));
+    TRY(check_keys(map, "manifest.drift", drift_keys, DRIFT_KEYS, reterr));
+    TRY(json_value_need(map, "bins", JSON_VALUE_INT, &bins, reterr));
+    TRY(json_value_need(map, "ranges", JSON_VALUE_BOOL, &ranges, reterr));
+    const int64_t count = json_value_int(bins);
+    if (count < 0 || count > DRIFT_BINS)
+        return diag_at_path(reterr, STATUS_CORRUPT, "manifest.drift",
+                            "%" PRId64 " bins are not in 0..%d", count, (int)DRIFT_BINS);
+    manifest->bins = (size_t)count;
+    manifest->ranges = json_value_bool(ranges);
+    return STATUS_OK;
+}
+
 static MUST_USE enum status read_lineage(const struct json_value *lineage,
                                          struct manifest *manifest, struct diag *reterr)
 {
@@ -142,6 +163,7 @@ static MUST_USE enum status read_root(const struct json_value *root, struct mani
     TRY(schema_from_json(features, &manifest->schema, reterr));
     TRY(read_network(network, manifest, reterr));
     TRY(calibrate_from_json(calibration, &manifest->calibrate, reterr));
+    TRY(read_drift(root, manifest, reterr));
     return read_lineage(lineage, manifest, reterr);
 }
 
@@ -193,6 +215,14 @@ static struct json_value *network_to_json(const struct checkpoint *checkpoint)
     return network;
 }
 
+static struct json_value *drift_to_json(const struct checkpoint *checkpoint)
+{
+    struct json_value *drift = json_value_new_map();
+    json_value_set_int(drift, "bins", (int64_t)checkpoint->pctr.bins);
+    json_value_set_bool(drift, "ranges", checkpoint->ranges != NULL);
+    return drift;
+}
+
 enum status manifest_write(const struct checkpoint *checkpoint, struct buf *out,
                            struct diag *reterr)
 {
@@ -207,6 +237,8 @@ enum status manifest_write(const struct checkpoint *checkpoint, struct buf *out,
     }
     struct json_value *root = json_value_new_map();
     json_value_set(root, "calibration", calibrate_to_json(&checkpoint->calibrate));
+    if (checkpoint->ranges != NULL || checkpoint->pctr.bins > 0)
+        json_value_set(root, "drift", drift_to_json(checkpoint));
     json_value_set(root, "features", schema_to_json(&checkpoint->schema));
     json_value_set(root, "lineage", lineage);
     json_value_set(root, "network", network_to_json(checkpoint));

@@ -1,8 +1,9 @@
-// The compiled description inside a model file: schema, network, calibration, lineage, as JSON text
-// with sorted keys (design 7). It is checked here by itself and by checkpoint.c against the
-// tensors.
+// The compiled description inside a model file: schema, network, calibration, lineage, and which
+// tensors there are to measure drift by, as JSON text with sorted keys (design 7). It is checked
+// here by itself and by checkpoint.c against the tensors. Files from before drift have no "drift".
 //
-//   {"calibration": {...}, "features": [...], "lineage": {...},
+//   {"calibration": {...}, "drift": {"bins": 20, "ranges": true}, "features": [...], "lineage":
+//   {...},
 //    "network": {"activation": "relu", "kind": "mlp", "precision": "fp32", "widths": [136, 64, 1]}}
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "model/checkpoint.h"
 #include "model/schema.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct manifest {
@@ -21,6 +23,8 @@ struct manifest {
     struct checkpoint_attention attention; // of DIN
     size_t layer_count;
     size_t widths[CHECKPOINT_MAX_LAYERS + 1]; // of the input, then of each layer's output
+    size_t bins;                              // of the histogram pctr.*; 0: there is none
+    bool ranges;                              // range.FEATURE are there
     char *lineage;                            // JSON text of an object
 };
 

@@ -1,6 +1,7 @@
 #include "model/train/calibrator.h"
 
 #include "base/log.h"
+#include "model/train/fit_drift.h"
 #include "model/train/lineage.h"
 
 #include <math.h>
@@ -204,6 +205,10 @@ enum status calibrator_write(const struct calibrator *calibrator, const char *pa
 {
     struct checkpoint checkpoint = calibrator->data->scorer.checkpoint;
     checkpoint.calibrate = calibrator->cross.rows[calibrator->chosen].fit.map;
+    const struct scoreset *set = &calibrator->data->set;
+    // The old histogram is of other probabilities.
+    TRY(fit_drift_histogram(set->logit, set->docs, &checkpoint.calibrate, &checkpoint.pctr,
+                            reterr));
     TRY(lineage_extend(checkpoint.lineage, "calibration", story(calibrator), &checkpoint.lineage,
                        reterr));
     enum status code = checkpoint_write(path, &checkpoint, reterr);

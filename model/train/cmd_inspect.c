@@ -35,6 +35,7 @@ const struct command cmd_inspect = {
     cmd_inspect_options,
     "Example:\n"
     "  ctr inspect run/student.safetensors\n\n"
-    "Inputs with scope, layers, calibration, lineage, and for a student the proof that no\n"
-    "privileged input is there: every column of the first layer with the feature it reads.\n",
+    "Inputs with scope, layers, training ranges, histogram of pCTR, calibration, lineage, and for\n"
+    "a student the proof that no privileged input is there: every column of the first layer with\n"
+    "the feature it reads.\n",
     cmd_inspect_run};

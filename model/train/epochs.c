@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "model/train/fit_drift.h"
 #include "model/train/lineage.h"
 #include "model/train/listrows.h"
 
@@ -137,6 +138,18 @@ static char *epochs_lineage(const struct epochs *epochs, const struct epochs_mod
     return lineage;
 }
 
+// What a student's file carries to measure drift by: the ranges of what it learnt from, and how its
+// scores spread on validation.
+MUST_USE static enum status epochs_drift(const struct trainer_task *task,
+                                         struct checkpoint *checkpoint, struct diag *reterr)
+{
+    if (checkpoint->role != CHECKPOINT_STUDENT)
+        return STATUS_OK;
+    checkpoint->ranges = task->ranges;
+    return fit_drift_histogram(task->valid->logit, task->valid->docs, &checkpoint->calibrate,
+                               &checkpoint->pctr, reterr);
+}
+
 MUST_USE static enum status epochs_write(const struct epochs *epochs,
                                          const struct epochs_model *model,
                                          const struct scorer *scorer, uint32_t epoch,
@@ -144,9 +157,12 @@ MUST_USE static enum status epochs_write(const struct epochs *epochs,
 {
     char *path = epochs_path(epochs, model, epoch);
     char *lineage = epochs_lineage(epochs, model, epoch, quality);
+    struct scorer marked = *scorer;
     enum status code = path == NULL || lineage == NULL
                            ? diag_set(reterr, STATUS_NO_MEMORY, "out of memory")
-                           : export_write(scorer, path, &model->golden, lineage, reterr);
+                           : epochs_drift(epochs->task, &marked.checkpoint, reterr);
+    if (code == STATUS_OK)
+        code = export_write(&marked, path, &model->golden, lineage, reterr);
     free(path);
     free(lineage);
     return code;

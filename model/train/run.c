@@ -230,6 +230,7 @@ MUST_USE static enum status run_stage(struct run *run, const struct method *meth
         .joint = run->joint,
         .all = &run->data.teacher,
         .regular = &run->data.student,
+        .ranges = run->data.ranges.of,
         .train = &run->data.train,
         .lists = run->data.lists,
         .list_count = run->data.list_count,

@@ -302,7 +302,9 @@ MUST_USE static enum status traindata_schemas(const struct train_config *config,
                             "method %s needs privileged features: name columns, or set "
                             "data.page_context, or mark features as privileged",
                             train_config_method(config)->name);
-    return schema_student(&data->teacher, &data->student, reterr);
+    TRY(schema_student(&data->teacher, &data->student, reterr));
+    return fit_drift_ranges(&data->train, data->lists, data->list_count, &data->student,
+                            &data->ranges, reterr);
 }
 
 static uint64_t traindata_hash(const struct traindata *data)
@@ -339,6 +341,7 @@ void traindata_close(struct traindata *data)
     scoreset_fini(&data->valid_set);
     schema_fini(&data->teacher);
     schema_fini(&data->student);
+    fit_drift_fini(&data->ranges);
     free(data->lists);
     dataset_close(&data->train);
     dataset_close(&data->valid);

@@ -3,6 +3,7 @@
 
 #include "model/schema.h"
 #include "model/train/dataset.h"
+#include "model/train/fit_drift.h"
 #include "model/train/scoreset.h"
 #include "model/train/train_config.h"
 #include "model/train/warm.h"
@@ -15,7 +16,8 @@ struct traindata {
     size_t list_count;
     struct scoreset valid_set; // of `valid`, or of the lists of `train` that were set aside
     struct schema teacher, student;
-    uint64_t hash; // of training and validation data
+    struct fit_drift ranges; // of `student`, of the lists that teach
+    uint64_t hash;           // of training and validation data
 };
 
 // Opens (and caches under `folder`, the run's) and checks. On failure everything is released.

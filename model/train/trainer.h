@@ -20,6 +20,7 @@ struct trainer_task {
     const struct method *method; // of the main tower
     bool joint;                  // its teacher learns beside, and becomes teacher.safetensors
     const struct schema *all, *regular; // with and without the privileged features
+    const float **ranges;               // of `regular` (model/checkpoint.h), for a student's file
     const struct dataset *train;
     const uint32_t *lists; // (list_count) of `train` to learn from
     size_t list_count;

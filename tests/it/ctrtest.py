@@ -55,6 +55,27 @@ def header(path):
     return json.loads(data[8:8 + size])
 
 
+def tensor(path, name):
+    """The numbers of a tensor, row after row."""
+    data = pathlib.Path(path).read_bytes()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    entry = header(path)[name]
+    begin, end = entry["data_offsets"]
+    letter = {"F32": "f", "F64": "d", "U32": "I", "U64": "Q"}[entry["dtype"]]
+    return list(struct.unpack(f"<{(end - begin) // struct.calcsize(letter)}{letter}", data[start + begin:start + end]))
+
+
+def histogram(pctr, bins=20):
+    """(edges, counts) of model/train/fit_drift.h, of probabilities as `ctr score` writes them."""
+    values = sorted(float(text) for text in pctr)
+    quantiles = (values[k * len(values) // bins] for k in range(1, bins))
+    edges = sorted({edge for edge in quantiles if edge > values[0]})
+    counts = [0] * (len(edges) + 1)
+    for value in values:
+        counts[sum(edge <= value for edge in edges)] += 1
+    return [bits(edge) for edge in edges], counts
+
+
 class Folder(unittest.TestCase):
     """A test case with a temporary folder `self.path`, gone afterwards."""
 

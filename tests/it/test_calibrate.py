@@ -145,6 +145,14 @@ class Calibrate(Fitted):
         self.assertTrue(all(a[1] <= b[1] for a, b in zip(pairs, pairs[1:])))
         self.assertEqual(self.served(model, rows), [bits(row[3]) for row in rows])
 
+    def check_histogram(self, model):
+        """That of the new probabilities on the data of the fit."""
+        run("score", model, "--data", self.held, "--out", self.path / "held.tsv")
+        edges, counts = ctrtest.histogram(row[3] for row in scores(self.path / "held.tsv"))
+        self.assertEqual([bits(edge) for edge in ctrtest.tensor(model, "pctr.edges")] if edges else [], edges)
+        self.assertEqual(ctrtest.tensor(model, "pctr.counts"), counts)
+        self.assertEqual(ctrtest.tensor(model, "range.f"), ctrtest.tensor(self.student, "range.f"))
+
     def test_every_map_is_served_with_the_bits_of_score(self):
         for name in MAPS:
             with self.subTest(map=name):
@@ -152,6 +160,7 @@ class Calibrate(Fitted):
                 self.assertEqual(manifest(model)["calibration"]["kind"], name)
                 self.assertEqual(page["chosen"], name)
                 self.check_model(model)
+                self.check_histogram(model)
 
     def test_every_map_after_a_shift(self):
         for name in MAPS:

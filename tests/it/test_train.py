@@ -43,6 +43,30 @@ class Train(Folder):
         self.assertEqual(header(self.path / "run/teacher.safetensors")["__metadata__"]["format"], "ctr-teacher-1")
         self.assertFalse((self.path / "run/kept").exists())
 
+    def test_a_student_carries_ranges_and_histogram(self):
+        self.train("run")
+        model = self.path / "run/student.safetensors"
+        low, high = [0.0] * 8, [0.0] * 8  # an absent value of LETOR data is 0
+        rows = 0
+        for line in (self.path / "data/train.txt").read_text().splitlines():
+            values = dict.fromkeys(range(1, 9), 0.0)
+            values.update((int(part.split(":")[0]), float(part.split(":")[1]))
+                          for part in line.split("#")[0].split()[2:])
+            low = [values[i + 1] if rows == 0 else min(low[i], values[i + 1]) for i in range(8)]
+            high = [values[i + 1] if rows == 0 else max(high[i], values[i + 1]) for i in range(8)]
+            rows += 1
+        seen = ctrtest.tensor(model, "range.f")
+        self.assertEqual([ctrtest.bits(x) for x in seen], [ctrtest.bits(x) for x in low + high])
+        run("score", model, "--data", self.path / "data/valid.txt", "--out", self.path / "scores.tsv")
+        edges, counts = ctrtest.histogram(pctr for _, _, _, pctr in scores(self.path / "scores.tsv"))
+        self.assertEqual([ctrtest.bits(edge) for edge in ctrtest.tensor(model, "pctr.edges")], edges)
+        self.assertEqual(ctrtest.tensor(model, "pctr.counts"), counts)
+        told, _ = run("inspect", model)
+        self.assertIn(f"  f[0]  {seen[0]:.6g} to {seen[8]:.6g}\n", told)
+        self.assertIn(f"histogram    of {sum(counts)} pCTR in {len(counts)} bins", told)
+        for name in header(self.path / "run/teacher.safetensors"):  # never served
+            self.assertFalse(name.startswith(("range.", "pctr.")), name)
+
     def test_loss_goes_down(self):
         self.train("run", "--set", "method=base", "--set", "train.epochs=10")
         lines = epochs(self.path / "run")

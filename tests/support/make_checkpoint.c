@@ -136,11 +136,40 @@ static void fill_din(struct din_weights *din, struct rng *rng, float **next)
     }
 }
 
+// Of every number that is sent the same range, and a flat histogram.
+static MUST_USE enum status fill_drift(const struct make_checkpoint *spec,
+                                       struct checkpoint *checkpoint, float **next)
+{
+    const struct schema *schema = &checkpoint->schema;
+    checkpoint->pctr.bins = spec->histogram ? DRIFT_BINS : 0;
+    for (size_t i = 0; i < checkpoint->pctr.bins; i++) {
+        checkpoint->pctr.counts[i] = 50;
+        if (i > 0)
+            checkpoint->pctr.edges[i - 1] = (float)i / DRIFT_BINS;
+    }
+    if (spec->range == NULL)
+        return STATUS_OK;
+    checkpoint->ranges = calloc(schema->count, sizeof *checkpoint->ranges);
+    if (checkpoint->ranges == NULL)
+        return STATUS_NO_MEMORY;
+    for (size_t f = 0; f < schema->count; f++) {
+        const size_t size = schema->features[f].size;
+        if (!drift_has_range(&schema->features[f]))
+            continue;
+        float *range = take(next, 2 * size);
+        checkpoint->ranges[f] = range;
+        for (size_t i = 0; i < 2 * size; i++)
+            range[i] = spec->range[i / size];
+    }
+    return STATUS_OK;
+}
+
 // At most what is taken above and below.
 static size_t count_floats(const struct checkpoint *checkpoint)
 {
     const struct schema *schema = &checkpoint->schema;
-    size_t floats = CHECKPOINT_GOLDEN_ROWS * (schema->shared_cells + schema->row_cells + 1);
+    size_t floats = CHECKPOINT_GOLDEN_ROWS * (schema->shared_cells + schema->row_cells + 1) +
+                    2 * (schema->shared_cells + schema->row_cells);
     for (size_t k = 0; k < checkpoint->layer_count; k++)
         floats += checkpoint->layers[k].out * (checkpoint->layers[k].in + 1);
     for (size_t i = 0; i < schema->table_count; i++)
@@ -236,6 +265,8 @@ static MUST_USE enum status fill(const struct make_checkpoint *spec, struct chec
     checkpoint->golden_row = random_cells(checkpoint, false, &rng, &next);
     float *logit = take(&next, rows);
     checkpoint->golden_logit = logit;
+    if (fill_drift(spec, checkpoint, &next) != STATUS_OK)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for ranges");
     return score_golden(checkpoint, logit, reterr);
 }
 

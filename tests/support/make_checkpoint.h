@@ -19,6 +19,9 @@ struct make_checkpoint {
     // What training would fit is made: edges, mean and scale, and vocabularies of three ids.
     const char *yaml;
     struct checkpoint_attention attention; // of its features of pool din
+    // Training ranges of every number that is sent: range[0] to range[1]; NULL: none.
+    const float *range;
+    bool histogram; // of pCTR: 50 in each of 20 bins of equal width
 };
 
 // In memory, with golden rows scored by the scalar kernels; for checkpoint_fini.

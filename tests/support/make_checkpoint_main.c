@@ -1,6 +1,7 @@
 // make_checkpoint --role student|teacher|widened|disguised --features f:item:136:log1p --hidden
 // 64,32
 //                 --seed 1 [--schema features.yaml] [--attention 36,16 --dice --softmax]
+//                 [--range LOW,HIGH] [--histogram]
 //                 OUT: writes a checkpoint with random weights, for tests in Python.
 #include "base/file.h"
 #include "base/num.h"
@@ -41,6 +42,18 @@ static MUST_USE bool read_hidden(char *text, size_t most, size_t *widths, size_t
     return true;
 }
 
+static MUST_USE bool read_range(const char *text, float range[2])
+{
+    const char *comma = strchr(text, ',');
+    double low, high;
+    if (comma == NULL || num_parse_double(span_of(comma + 1), &high) != STATUS_OK ||
+        num_parse_double((struct span){text, (size_t)(comma - text)}, &low) != STATUS_OK)
+        return false;
+    range[0] = (float)low;
+    range[1] = (float)high;
+    return true;
+}
+
 static MUST_USE enum status write_it(const char *role, const char *path,
                                      struct make_checkpoint *spec, struct diag *reterr)
 {
@@ -66,9 +79,12 @@ int main(int argc, char **argv)
                                             {"attention", required_argument, NULL, 'a'},
                                             {"dice", no_argument, NULL, 'd'},
                                             {"softmax", no_argument, NULL, 'm'},
+                                            {"range", required_argument, NULL, 'g'},
+                                            {"histogram", no_argument, NULL, 'i'},
                                             {NULL, 0, NULL, 0}};
     size_t hidden[CHECKPOINT_MAX_LAYERS] = {0};
     struct make_checkpoint spec = {.role = CHECKPOINT_STUDENT, .hidden = hidden, .seed = 1};
+    float range[2];
     const char *role = "student";
     bool good = true;
     for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -87,6 +103,10 @@ int main(int argc, char **argv)
             spec.attention.activation = DIN_DICE;
         else if (option == 'm')
             spec.attention.softmax = true;
+        else if (option == 'i')
+            spec.histogram = true;
+        else if (option == 'g' && read_range(optarg, range))
+            spec.range = range;
         else if (option == 's')
             good = num_parse_u64(span_of(optarg), &spec.seed) == STATUS_OK;
         else
@@ -95,7 +115,8 @@ int main(int argc, char **argv)
     if (!good || optind != argc - 1) {
         fprintf(stderr, "usage: make_checkpoint [--role student|teacher|widened|disguised] "
                         "[--features NAME:SCOPE:SIZE[:log1p],...] [--hidden N,...] [--seed N] "
-                        "[--schema FILE] [--attention N,... [--dice] [--softmax]] OUT\n");
+                        "[--schema FILE] [--attention N,... [--dice] [--softmax]] "
+                        "[--range LOW,HIGH] [--histogram] OUT\n");
         return 2;
     }
     if (spec.features == NULL && spec.yaml == NULL)

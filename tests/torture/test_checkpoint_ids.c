@@ -1,5 +1,6 @@
-// A model file with tables, a vocabulary, buckets and DIN, damaged in every byte: refused with a
-// reason, or a model that obeys its law and scores. Memory that runs out while it loads.
+// A model file with tables, a vocabulary, buckets, DIN, ranges and a histogram, damaged in every
+// byte: refused with a reason, or a model that obeys its law and scores. Memory that runs out while
+// it loads.
 #include "model/checkpoint.h"
 
 #include "model/safetensors.h"
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 
 static const size_t hidden[] = {3};
+static const float range[] = {-1, 2};
 static const struct make_checkpoint spec = {
     .role = CHECKPOINT_STUDENT,
     .yaml = MAKE_CHECKPOINT_KINDS,
@@ -20,6 +22,8 @@ static const struct make_checkpoint spec = {
     .hidden_count = 1,
     .seed = 6,
     .attention = {.hidden_count = 2, .hidden = {3, 2}, .activation = DIN_DICE, .softmax = true},
+    .range = range,
+    .histogram = true,
 };
 
 struct honest {
