@@ -1,8 +1,8 @@
 // The checkpoint loader against any bytes. The digest is set anew first, so that the fuzzer gets
 // past it. Properties: a file is refused with words, or it is a consistent model: a student has
 // nothing privileged, the first layer reads exactly the declared columns, and each golden row, ids
-// and histories among it, gives a probability inside (0, 1) or an error; and its calibration never
-// falls where the logit rises.
+// and histories among it, gives a probability inside (0, 1) or an error; its calibration never
+// falls where the logit rises; and drift can be measured by it.
 #include "model/checkpoint.h"
 #include "model/safetensors.h"
 #include "model/scorer.h"
@@ -41,6 +41,28 @@ static void calibration_never_falls(const struct calibrate *calibrate)
     }
 }
 
+// Counts stay within the values that there are; a histogram does not differ from itself.
+static void measure_drift(const struct checkpoint *checkpoint)
+{
+    const struct schema *schema = &checkpoint->schema;
+    const struct drift_histogram *pctr = &checkpoint->pctr;
+    const size_t rows = checkpoint->golden_rows;
+    struct drift_outside *outside = calloc(schema->count, sizeof *outside);
+    if (outside == NULL)
+        abort();
+    if (checkpoint->ranges != NULL)
+        drift_ranges(schema, checkpoint->ranges, checkpoint->golden_shared, checkpoint->golden_row,
+                     rows, outside);
+    for (size_t f = 0; f < schema->count; f++)
+        assert(outside[f].below + outside[f].above <= rows * schema->features[f].size);
+    free(outside);
+    for (float p = 0; pctr->bins > 0 && p <= 1; p += 0.01F)
+        assert(drift_bin(pctr, p) < pctr->bins);
+    double raw = 1, corrected = 1;
+    drift_psi(pctr->counts, pctr->counts, pctr->bins, &raw, &corrected);
+    assert(raw == 0 && corrected == 0);
+}
+
 static void use(const struct checkpoint *checkpoint)
 {
     const struct schema *schema = &checkpoint->schema;
@@ -48,6 +70,7 @@ static void use(const struct checkpoint *checkpoint)
     calibration_never_falls(&checkpoint->calibrate);
     assert(checkpoint->role == CHECKPOINT_TEACHER || !schema_has_privileged(schema));
     score(checkpoint);
+    measure_drift(checkpoint);
 
     struct buf text;
     buf_init(&text, 1 << 24);
