@@ -40,7 +40,7 @@ enum schema_source {
     SCHEMA_POSITION
 };
 
-enum { SCHEMA_NO_TABLE = UINT32_MAX, SCHEMA_NO_FEATURE = UINT32_MAX };
+static const uint32_t SCHEMA_NO_TABLE = UINT32_MAX, SCHEMA_NO_FEATURE = UINT32_MAX;
 
 struct schema_feature {
     char *name;           // [A-Za-z_][A-Za-z0-9_]{0,63}

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CSVLOG_NONE = UINT32_MAX };
+static const uint32_t CSVLOG_NONE = UINT32_MAX;
 
 struct csvlog_place { // of a column
     const char *name;

@@ -111,8 +111,8 @@ static void test_stop_with_connections_open(void **state)
 {
     (void)state;
     static const char *const begun[] = {"", "GET /li", "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
-                                        "POST /v1/rank HTTP/1.1\r\nHost: x\r\n"
-                                        "Content-Length: 9\r\n\r\n{"};
+                                        ("POST /v1/rank HTTP/1.1\r\nHost: x\r\n"
+                                         "Content-Length: 9\r\n\r\n{")};
     struct bench bench;
     int fds[4];
     start(&bench, 1000);

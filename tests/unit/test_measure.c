@@ -104,8 +104,10 @@ static void test_the_table_for_people(void **state)
 {
     (void)state;
     struct measure_table table = {
-        .columns = {{"a", {.lists = 7, .docs = 80, .clicks = 9, .ndcg10 = 0.25, .auc = NAN}},
-                    {"folder/long-name.safetensors", {.lists = 8, .ndcg_left_out = 3, .auc = 1}}},
+        .columns = {{.name = "a",
+                     .quality = {.lists = 7, .docs = 80, .clicks = 9, .ndcg10 = 0.25, .auc = NAN}},
+                    {.name = "folder/long-name.safetensors",
+                     .quality = {.lists = 8, .ndcg_left_out = 3, .auc = 1}}},
         .count = 2};
     char *text = printed(&table);
     const char *const *names;
