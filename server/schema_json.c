@@ -258,12 +258,33 @@ static struct json_value *make_model(const char *model)
     return map;
 }
 
+// As replies have it, or as a number.
 static struct json_value *make_version(uint64_t version)
 {
-    struct json_value *numbers = json_value_new_list(), *map = json_value_new_map();
-    json_value_push_int(numbers, (int64_t)version);
-    json_value_push_number(numbers, (double)NAN); // null
-    json_value_set(map, "enum", numbers);
+    char text[24];
+    struct json_value *choices = json_value_new_list(), *map = json_value_new_map();
+    snprintf(text, sizeof(text), "%" PRIu64, version);
+    json_value_push_int(choices, (int64_t)version);
+    json_value_push_text(choices, text);
+    json_value_push_number(choices, (double)NAN); // null
+    json_value_set(map, "enum", choices);
+    return map;
+}
+
+// Version and label, both there.
+static struct json_value *make_both(void)
+{
+    struct json_value *properties = json_value_new_map(), *required = json_value_new_list();
+    struct json_value *map = json_value_new_map(), *version = json_value_new_map();
+    struct json_value *null = json_value_new_map();
+    json_value_set_text(null, "type", "null");
+    json_value_set(version, "not", null);
+    json_value_set(properties, "version", version);
+    json_value_set(properties, "label", make("string", false));
+    json_value_push_text(required, "version");
+    json_value_push_text(required, "label");
+    json_value_set(map, "properties", properties);
+    json_value_set(map, "required", required);
     return map;
 }
 
@@ -291,7 +312,9 @@ static struct json_value *make_body(const struct checkpoint *checkpoint, size_t 
     json_value_set(properties, "explain", make("boolean", true));
     json_value_set(properties, "timing", make("boolean", true));
     json_value_push_text(required, "candidates");
-    return make_object(properties, required, false);
+    struct json_value *body = make_object(properties, required, false);
+    json_value_set(body, "not", make_both());
+    return body;
 }
 
 enum status schema_json_write(const struct checkpoint *checkpoint, size_t max_candidates,
