@@ -54,7 +54,7 @@ MUST_USE enum status scorer_featurise(const struct scorer *scorer, const union r
 // behaviours. scorer_tile then gives logit[first .. first + count) of the input's rows: any order,
 // any counts, each row once (it fills the row's columns of DIN); the same bits for every split.
 // A run borrows scorer and input, and lives in the arena until that is rewound. One thread.
-enum { SCORER_TILE = 84 }; // whole tiles of every kernel set; bigger ones gain next to nothing
+enum { SCORER_TILE = 42 }; // whole tiles of every kernel set; larger ones are no faster
 struct scorer_run {
     const struct scorer *scorer;
     const struct scorer_input *input;
