@@ -2,6 +2,7 @@
 
 #include "base/num.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,13 @@ enum { BUF_FIRST = 256 };
 void buf_init(struct buf *buf, size_t limit_bytes)
 {
     *buf = (struct buf){.limit = limit_bytes};
+}
+
+void buf_over(struct buf *buf, char *array, size_t size)
+{
+    assert(size > 0);
+    array[0] = '\0';
+    *buf = (struct buf){.data = array, .capacity = size, .limit = size - 1};
 }
 
 void buf_fini(struct buf *buf)

@@ -18,6 +18,8 @@ struct buf {
 };
 
 void buf_init(struct buf *buf, size_t limit_bytes); // no allocation yet
+// Over the caller's array, which takes size - 1 bytes and the terminator; no buf_fini.
+void buf_over(struct buf *buf, char *array, size_t size);
 void buf_fini(struct buf *buf);
 void buf_clear(struct buf *buf); // keeps the memory, forgets the failure
 MUST_USE enum status buf_reserve(struct buf *buf, size_t more_bytes);

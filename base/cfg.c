@@ -14,7 +14,8 @@ enum { CFG_NAME = 128, CFG_WORD = 64 }; // bytes of a key or variable; of a word
 struct cfg_reader {
     const struct cfg_table *table;
     void *config;
-    const char *file; // of the YAML document
+    const char *file;    // of the YAML document
+    struct yamldoc *doc; // of the file, and of trees given elsewhere
     struct diag *diag;
 };
 
@@ -113,6 +114,11 @@ static const struct cfg_option *cfg_find(const struct cfg_table *table, struct s
     return NULL;
 }
 
+bool cfg_is_key(const struct cfg_table *table, struct span word)
+{
+    return cfg_find(table, word) != NULL;
+}
+
 static bool cfg_is_group(const struct cfg_table *table, struct span key)
 {
     for (size_t i = 0; i < table->count; i++) {
@@ -181,15 +187,36 @@ static enum status cfg_read_map(const struct cfg_reader *reader, struct span pre
     return STATUS_OK;
 }
 
-MUST_USE static enum status cfg_read_file(struct cfg_reader *reader, const char *path,
-                                          struct yamldoc **ret_doc)
+MUST_USE static enum status cfg_read_file(struct cfg_reader *reader, const char *path)
 {
-    enum status code = yamldoc_read(path, ret_doc, reader->diag);
+    enum status code = yamldoc_read(path, &reader->doc, reader->diag);
     if (code != STATUS_OK)
         return code == STATUS_NO_MEMORY ? code : STATUS_CONFIG;
-    const struct yamldoc_node *root = yamldoc_root(*ret_doc);
+    const struct yamldoc_node *root = yamldoc_root(reader->doc);
     reader->file = path;
     return root == NULL ? STATUS_OK : cfg_read_map(reader, (struct span){"", 0}, root);
+}
+
+// A value that stands in an environment variable or on the command line.
+MUST_USE static enum status cfg_take_text(struct cfg_reader *reader,
+                                          const struct cfg_option *option, struct span text,
+                                          const char *place)
+{
+    if (option->kind != CFG_TREE) {
+        enum status code = cfg_value_parse(option, text, reader->config, reader->diag);
+        return code == STATUS_OK ? code : cfg_place(reader->diag, code, place, 0, 0);
+    }
+    struct yamldoc *doc;
+    enum status code = yamldoc_parse(text, place, &doc, reader->diag);
+    if (code != STATUS_OK)
+        return code == STATUS_NO_MEMORY ? code : STATUS_CONFIG;
+    const struct yamldoc_node *root = yamldoc_root(doc);
+    if (reader->doc == NULL)
+        reader->doc = doc;
+    else
+        yamldoc_adopt(reader->doc, doc);
+    return root == NULL ? STATUS_OK
+                        : cfg_value_from_node(option, root, reader->config, reader->diag);
 }
 
 // "http.port" -> "HTTP_PORT".
@@ -203,7 +230,7 @@ static const char *cfg_variable(const char *key, char text[CFG_NAME])
 }
 
 // `entry` is "NAME=value", NAME begins with the table's prefix.
-MUST_USE static enum status cfg_read_variable(const struct cfg_reader *reader, const char *entry)
+MUST_USE static enum status cfg_read_variable(struct cfg_reader *reader, const char *entry)
 {
     const struct cfg_table *table = reader->table;
     size_t prefix = strlen(table->env_prefix), length = strcspn(entry, "=");
@@ -217,8 +244,7 @@ MUST_USE static enum status cfg_read_variable(const struct cfg_reader *reader, c
         struct span known = span_of(cfg_variable(option->key, variable)), ignored;
         if (span_equal(name, known)) {
             struct span value = span_of(entry + length + (entry[length] == '=' ? 1 : 0));
-            enum status code = cfg_value_parse(option, value, reader->config, reader->diag);
-            return code == STATUS_OK ? code : cfg_place(reader->diag, code, place, 0, 0);
+            return cfg_take_text(reader, option, value, place);
         }
         size_t before = distance;
         cfg_consider(name, known, &ignored, &distance);
@@ -235,7 +261,7 @@ MUST_USE static enum status cfg_read_variable(const struct cfg_reader *reader, c
                        near);
 }
 
-MUST_USE static enum status cfg_read_set(const struct cfg_reader *reader, const char *set)
+MUST_USE static enum status cfg_read_set(struct cfg_reader *reader, const char *set)
 {
     struct span key = {set, strcspn(set, "=")};
     char place[CFG_NAME];
@@ -246,13 +272,11 @@ MUST_USE static enum status cfg_read_set(const struct cfg_reader *reader, const 
     if (option == NULL)
         return cfg_unknown(reader->diag, "--set", 0, 0, "key", key,
                            cfg_nearest_key(reader->table, key));
-    enum status code =
-        cfg_value_parse(option, span_of(set + key.size + 1), reader->config, reader->diag);
-    return code == STATUS_OK ? code : cfg_place(reader->diag, code, place, 0, 0);
+    return cfg_take_text(reader, option, span_of(set + key.size + 1), place);
 }
 
-MUST_USE static enum status
-cfg_read_all(struct cfg_reader *reader, const struct cfg_sources *sources, struct yamldoc **ret_doc)
+MUST_USE static enum status cfg_read_all(struct cfg_reader *reader,
+                                         const struct cfg_sources *sources)
 {
     const struct cfg_table *table = reader->table;
     for (size_t i = 0; i < table->count; i++) {
@@ -266,7 +290,7 @@ cfg_read_all(struct cfg_reader *reader, const struct cfg_sources *sources, struc
             return code;
     }
     if (sources->file != NULL)
-        TRY(cfg_read_file(reader, sources->file, ret_doc));
+        TRY(cfg_read_file(reader, sources->file));
     for (char *const *entry = sources->environment; entry != NULL && *entry != NULL; entry++)
         if (span_starts(span_of(*entry), table->env_prefix))
             TRY(cfg_read_variable(reader, *entry));
@@ -279,14 +303,13 @@ enum status cfg_load(const struct cfg_table *table, const struct cfg_sources *so
                      struct yamldoc **ret_doc, struct diag *reterr)
 {
     struct cfg_reader reader = {.table = table, .config = config, .diag = reterr};
-    struct yamldoc *doc = NULL;
-    enum status code = cfg_read_all(&reader, sources, &doc);
+    enum status code = cfg_read_all(&reader, sources);
     if (code != STATUS_OK) {
         cfg_fini(table, config);
-        yamldoc_free(doc);
+        yamldoc_free(reader.doc);
         return code;
     }
-    *ret_doc = doc;
+    *ret_doc = reader.doc;
     return STATUS_OK;
 }
 

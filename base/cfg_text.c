@@ -3,6 +3,7 @@
 #include "base/cfg_value.h"
 #include "base/num.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static const char *cfg_text_kind(enum cfg_kind kind)
     case CFG_CHOICES:
         return "list of choices";
     case CFG_TREE:
-        return "map or list, in the file only";
+        return "map or list";
     }
     return "";
 }
@@ -76,11 +77,9 @@ void cfg_help(const struct cfg_table *table, struct buf *out)
             buf_printf(out, "=%s", option->fallback);
         buf_printf(out, "\n      %s\n      (%s", option->help, cfg_text_kind(option->kind));
         cfg_text_range(option, ", ", " | ", out);
-        if (option->kind != CFG_TREE) {
-            buf_text(out, "; ");
-            cfg_text_variable(table, option->key, out);
-        }
-        buf_text(out, ")\n");
+        buf_text(out, "; ");
+        cfg_text_variable(table, option->key, out);
+        buf_text(out, option->live ? "; SIGHUP)\n" : ")\n");
     }
 }
 
@@ -93,10 +92,20 @@ static void cfg_text_cell(const char *text, struct buf *out)
     }
 }
 
+static bool cfg_text_has_live(const struct cfg_table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (table->options[i].live)
+            return true;
+    return false;
+}
+
 void cfg_markdown(const struct cfg_table *table, struct buf *out)
 {
-    buf_text(out, "| option | kind | default | range | environment | meaning |\n"
-                  "| --- | --- | --- | --- | --- | --- |\n");
+    bool live = cfg_text_has_live(table);
+    buf_printf(out, "| option | kind | default | range | environment | %smeaning |\n",
+               live ? "taken | " : "");
+    buf_printf(out, "| --- | --- | --- | --- | --- | %s--- |\n", live ? "--- | " : "");
     for (size_t i = 0; i < table->count; i++) {
         const struct cfg_option *option = &table->options[i];
         buf_printf(out, "| `%s` | %s | ", option->key, cfg_text_kind(option->kind));
@@ -107,13 +116,11 @@ void cfg_markdown(const struct cfg_table *table, struct buf *out)
         }
         buf_text(out, " | ");
         cfg_text_range(option, "", " \\| ", out);
-        buf_text(out, " | ");
-        if (option->kind != CFG_TREE) {
-            buf_char(out, '`');
-            cfg_text_variable(table, option->key, out);
-            buf_char(out, '`');
-        }
-        buf_text(out, " | ");
+        buf_text(out, " | `");
+        cfg_text_variable(table, option->key, out);
+        buf_text(out, "` | ");
+        if (live)
+            buf_text(out, option->live ? "SIGHUP | " : "start | ");
         cfg_text_cell(option->help, out);
         buf_text(out, " |\n");
     }
@@ -150,7 +157,23 @@ static void cfg_text_dump_group(const struct cfg_table *table, const void *confi
     }
 }
 
+// A tree that somebody has given; it is in no group.
+static void cfg_text_dump_tree(const struct cfg_option *option, const void *config, struct buf *out)
+{
+    const struct yamldoc_node *node;
+    memcpy(&node, (const char *)config + option->offset, sizeof(node));
+    if (node == NULL)
+        return;
+    assert(strchr(option->key, '.') == NULL);
+    buf_printf(out, "%s: ", option->key);
+    cfg_value_print(option, config, out);
+    buf_char(out, '\n');
+}
+
 void cfg_dump(const struct cfg_table *table, const void *config, struct buf *out)
 {
     cfg_text_dump_group(table, config, "", 0, 0, out);
+    for (size_t i = 0; i < table->count; i++)
+        if (table->options[i].kind == CFG_TREE)
+            cfg_text_dump_tree(&table->options[i], config, out);
 }

@@ -4,6 +4,7 @@
 #include "base/utf8.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -311,7 +312,8 @@ enum status cfg_value_parse(const struct cfg_option *option, struct span text, v
     case CFG_TREE:
         break;
     }
-    return diag_set(reterr, STATUS_CONFIG, "%s: can be given in the YAML file only", option->key);
+    assert(option->kind != CFG_TREE);
+    return STATUS_CONFIG;
 }
 
 MUST_USE static enum status cfg_value_from_list(const struct cfg_option *option,
@@ -336,7 +338,8 @@ enum status cfg_value_from_node(const struct cfg_option *option, const struct ya
                                 void *config, struct diag *reterr)
 {
     if (option->kind == CFG_TREE) {
-        memcpy(cfg_value_field(option, config), &node, sizeof(const struct yamldoc_node *));
+        const struct yamldoc_node *tree = node->kind == YAMLDOC_NULL ? NULL : node;
+        memcpy(cfg_value_field(option, config), &tree, sizeof(tree));
         return STATUS_OK;
     }
     if (cfg_value_is_list(option) && node->kind == YAMLDOC_LIST)
@@ -371,6 +374,10 @@ static void cfg_value_print_text(const char *text, struct buf *out)
 {
     buf_char(out, '"');
     for (const char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ') {
+            buf_printf(out, "\\x%02x", (unsigned)*c);
+            continue;
+        }
         if (*c == '"' || *c == '\\')
             buf_char(out, '\\');
         buf_char(out, *c);
@@ -408,6 +415,41 @@ static void cfg_value_print_list(const struct cfg_option *option, const union cf
     buf_char(out, ']');
 }
 
+// Plain words stay plain, but for what a list on one line would take apart.
+static void cfg_value_print_scalar(const struct yamldoc_node *node, struct buf *out)
+{
+    bool plain = !node->quoted;
+    for (size_t i = 0; i < node->text.size; i++) {
+        unsigned char c = (unsigned char)node->text.data[i];
+        plain = plain && (isalnum(c) || strchr(i == 0 ? "._/+-" : "._/+-= ", c) != NULL);
+    }
+    if (plain)
+        buf_span(out, node->text);
+    else
+        cfg_value_print_text(node->text.data, out);
+}
+
+static void cfg_value_print_node(const struct yamldoc_node *node, struct buf *out)
+{
+    if (node == NULL || node->kind == YAMLDOC_NULL) {
+        buf_text(out, "null");
+    } else if (node->kind == YAMLDOC_SCALAR) {
+        cfg_value_print_scalar(node, out);
+    } else {
+        bool map = node->kind == YAMLDOC_MAP;
+        buf_char(out, map ? '{' : '[');
+        for (size_t i = 0; i < node->count; i++) {
+            buf_text(out, i == 0 ? "" : ", ");
+            if (map) {
+                cfg_value_print_scalar(node->keys[i], out);
+                buf_text(out, ": ");
+            }
+            cfg_value_print_node(node->items[i], out); // depth <= YAMLDOC_MAX_DEPTH
+        }
+        buf_char(out, map ? '}' : ']');
+    }
+}
+
 void cfg_value_print(const struct cfg_option *option, const void *config, struct buf *out)
 {
     const void *field = cfg_value_field_of(option, config);
@@ -434,6 +476,7 @@ void cfg_value_print(const struct cfg_option *option, const void *config, struct
         cfg_value_print_list(option, field, out);
         break;
     case CFG_TREE:
-        assert(option->kind != CFG_TREE);
+        cfg_value_print_node(*(const struct yamldoc_node *const *)field, out);
+        break;
     }
 }

@@ -3,8 +3,9 @@
 
 #include "base/cfg.h"
 
-// Each reads one value into the option's field of `config`, freeing what stood there. On failure
-// the field is as it was and *reterr, if not NULL, holds "key: words" without a place.
+// Each reads one value (cfg_value_parse: none of CFG_TREE) into the option's field of `config`,
+// freeing what stood there. On failure the field is as it was and *reterr, if not NULL, holds "key:
+// words" without a place.
 MUST_USE enum status cfg_value_parse(const struct cfg_option *option, struct span text,
                                      void *config, struct diag *reterr);
 MUST_USE enum status cfg_value_from_node(const struct cfg_option *option,
@@ -12,5 +13,5 @@ MUST_USE enum status cfg_value_from_node(const struct cfg_option *option,
                                          struct diag *reterr);
 void cfg_value_free(const struct cfg_option *option, void *config);
 
-// As YAML that reads back to the same value. Not for CFG_TREE.
+// As one line of YAML that reads back to the same value.
 void cfg_value_print(const struct cfg_option *option, const void *config, struct buf *out);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,8 @@ static size_t gzip_copy_plain(struct gzip_reader *reader, unsigned char *data, s
 }
 
 // Inflates what the block holds into data; a gzip file may be several members one after another.
-MUST_USE static enum status gzip_inflate(struct gzip_reader *reader, unsigned char *data,
-                                         size_t size, size_t *ret_made, struct diag *reterr)
+MUST_USE static enum status gzip_inflate_block(struct gzip_reader *reader, unsigned char *data,
+                                               size_t size, size_t *ret_made, struct diag *reterr)
 {
     z_stream *zlib = &reader->zlib;
     if (reader->stream_ended) {
@@ -125,7 +126,7 @@ enum status gzip_read(struct gzip_reader *reader, void *data, size_t size, size_
         unsigned char *out = (unsigned char *)data + got;
         size_t made = 0;
         if (reader->compressed)
-            TRY(gzip_inflate(reader, out, size - got, &made, reterr));
+            TRY(gzip_inflate_block(reader, out, size - got, &made, reterr));
         else
             made = gzip_copy_plain(reader, out, size - got);
         got += made;
@@ -157,4 +158,85 @@ void gzip_close(struct gzip_reader *reader)
         close(reader->fd);
     free(reader->path);
     free(reader);
+}
+
+// ---- a whole text in memory -----------------------------------------------------------------
+
+enum { GZIP_STEP = 64 * 1024, GZIP_ROOM = 64 * 1024 };
+
+// zlib asks for its window when it first needs one; it gets it from here, so that inflating never
+// allocates. An inflate state and a window of 32 KB are what it asks for.
+struct gzip_inflater {
+    z_stream zlib;
+    size_t used;
+    _Alignas(16) unsigned char room[GZIP_ROOM];
+};
+
+static void *gzip_take(void *opaque, unsigned count, unsigned size)
+{
+    struct gzip_inflater *inflater = opaque;
+    size_t bytes = ((size_t)count * size + 15) / 16 * 16;
+    if (bytes > GZIP_ROOM - inflater->used)
+        return NULL;
+    void *taken = inflater->room + inflater->used;
+    inflater->used += bytes;
+    return taken;
+}
+
+static void gzip_keep(void *opaque, void *address)
+{
+    (void)opaque, (void)address;
+}
+
+struct gzip_inflater *gzip_inflater_new(void)
+{
+    struct gzip_inflater *inflater = aligned_alloc(16, sizeof(*inflater));
+    if (inflater == NULL)
+        return NULL;
+    inflater->used = 0;
+    inflater->zlib = (z_stream){.zalloc = gzip_take, .zfree = gzip_keep, .opaque = inflater};
+    if (inflateInit2(&inflater->zlib, 15 + 16) == Z_OK)
+        return inflater;
+    free(inflater);
+    return NULL;
+}
+
+void gzip_inflater_free(struct gzip_inflater *inflater)
+{
+    if (inflater != NULL)
+        inflateEnd(&inflater->zlib);
+    free(inflater);
+}
+
+enum status gzip_inflate(struct gzip_inflater *inflater, const char *data, size_t size,
+                         struct buf *out, size_t max_bytes, struct diag *reterr)
+{
+    z_stream *zlib = &inflater->zlib;
+    size_t begin = out->size;
+    if (size > UINT_MAX || inflateReset(zlib) != Z_OK)
+        return diag_set(reterr, STATUS_INVALID, "not a gzip text");
+    zlib->next_in = (unsigned char *)(uintptr_t)data;
+    zlib->avail_in = (unsigned)size;
+    int state = Z_OK;
+    while (state == Z_OK) {
+        size_t left = max_bytes - (out->size - begin);
+        size_t step = left < GZIP_STEP ? left + 1 : GZIP_STEP; // one byte more tells of too many
+        if (buf_reserve(out, step) != STATUS_OK)
+            return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the text");
+        zlib->next_out = (unsigned char *)out->data + out->size;
+        zlib->avail_out = (unsigned)step;
+        state = inflate(zlib, Z_NO_FLUSH);
+        out->size += step - zlib->avail_out;
+        out->data[out->size] = '\0';
+        if (out->size - begin > max_bytes)
+            return diag_set(reterr, STATUS_TOO_LARGE, "the text has more than %zu bytes inflated",
+                            max_bytes);
+        if (state == Z_OK && zlib->avail_in == 0 && zlib->avail_out > 0)
+            break; // more of it was never sent
+    }
+    if (state != Z_STREAM_END)
+        return diag_set(reterr, STATUS_INVALID, "the gzip text is damaged or cut short");
+    if (zlib->avail_in != 0)
+        return diag_set(reterr, STATUS_INVALID, "bytes follow the gzip text");
+    return STATUS_OK;
 }

@@ -6,19 +6,23 @@
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 static struct {
     pthread_mutex_t mutex; // guards `limit`, and keeps lines in the order of their times
-    enum log_level level;
+    atomic_int level;      // enum log_level
     enum log_format format;
     int fd;
+    const char *path; // of the file; NULL: the descriptor is another's
     struct log_limit limit;
 } log_state = {.mutex = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO, .fd = STDERR_FILENO};
 
@@ -36,11 +40,60 @@ struct log_line {
 void log_setup(enum log_level level, enum log_format format, int fd)
 {
     pthread_mutex_lock(&log_state.mutex);
-    log_state.level = level;
+    log_level_set(level);
     log_state.format = format;
     log_state.fd = fd;
     memset(&log_state.limit, 0, sizeof(log_state.limit));
     pthread_mutex_unlock(&log_state.mutex);
+}
+
+void log_level_set(enum log_level level)
+{
+    atomic_store_explicit(&log_state.level, (int)level, memory_order_relaxed);
+}
+
+enum status log_open_append(const char *path, int *ret_fd, struct diag *reterr)
+{
+    // Not waiting for a reader where somebody has put a pipe.
+    const int flags =
+        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    int fd = open(path, flags, 0640);
+    if (fd < 0)
+        return diag_errno(reterr, path, "cannot open");
+    struct stat state;
+    if (fstat(fd, &state) != 0 || !S_ISREG(state.st_mode)) {
+        close(fd);
+        return diag_at_line(reterr, STATUS_IO, path, 0, 0, "is no regular file");
+    }
+    *ret_fd = fd;
+    return STATUS_OK;
+}
+
+enum status log_open(const char *path, struct diag *reterr)
+{
+    int fd;
+    TRY(log_open_append(path, &fd, reterr));
+    pthread_mutex_lock(&log_state.mutex);
+    int old = log_state.path != NULL ? log_state.fd : -1;
+    log_state.fd = fd;
+    log_state.path = path;
+    pthread_mutex_unlock(&log_state.mutex);
+    if (old >= 0)
+        close(old);
+    return STATUS_OK;
+}
+
+enum status log_reopen(struct diag *reterr)
+{
+    pthread_mutex_lock(&log_state.mutex);
+    const char *path = log_state.path;
+    pthread_mutex_unlock(&log_state.mutex);
+    return path == NULL ? STATUS_OK : log_open(path, reterr);
+}
+
+static bool log_passes(enum log_level level)
+{
+    return (int)level >= atomic_load_explicit(&log_state.level, memory_order_relaxed);
 }
 
 static void log_bytes(struct log_line *line, const char *data, size_t size)
@@ -201,7 +254,7 @@ static void log_emit(enum log_level level, const char *event, const struct log_f
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                unsigned count)
 {
-    if (level < log_state.level)
+    if (!log_passes(level))
         return;
     pthread_mutex_lock(&log_state.mutex);
     uint64_t repeated = 0;
@@ -213,7 +266,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 void log_each(enum log_level level, const char *event, const struct log_field *fields,
               unsigned count)
 {
-    if (level < log_state.level)
+    if (!log_passes(level))
         return;
     pthread_mutex_lock(&log_state.mutex);
     log_emit(level, event, fields, count, 0);

@@ -11,6 +11,14 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 void log_setup(enum log_level level, enum log_format format, int fd); // before threads start
+void log_level_set(enum log_level level);                             // any time
+// From now on to the end of this file, made if it is absent; `path` lives as long as the program.
+// STATUS_IO: nothing has changed. A symbolic link, and what is no regular file, is refused.
+MUST_USE enum status log_open(const char *path, struct diag *reterr);
+// Opens the same path anew, which may be another file now. Nothing without log_open.
+MUST_USE enum status log_reopen(struct diag *reterr);
+// A file that lines are appended to, as both above want it; the caller closes.
+MUST_USE enum status log_open_append(const char *path, int *ret_fd, struct diag *reterr);
 
 // A field of an event. Made by the macros below; the strings live as long as the call.
 struct log_field {

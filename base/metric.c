@@ -171,7 +171,14 @@ void metric_gauge(struct metric_set *set, size_t family, size_t value, double x)
     atomic_store_explicit(&set->gauges[cell], metric_bits(x), memory_order_relaxed);
 }
 
-static uint64_t metric_total(const struct metric_set *set, size_t cell)
+void metric_total(struct metric_set *set, size_t family, size_t value, uint64_t n)
+{
+    size_t cell = metric_cell(set, family, value);
+    assert(set->descs[family].kind == METRIC_COUNTER);
+    atomic_store_explicit(&set->shards[0]->cells[cell], n, memory_order_relaxed);
+}
+
+static uint64_t metric_over_shards(const struct metric_set *set, size_t cell)
 {
     uint64_t total = 0;
     for (unsigned i = 0; i < set->shard_count; i++)
@@ -185,7 +192,7 @@ double metric_sum(const struct metric_set *set, size_t family, size_t value)
     assert(set->descs[family].kind != METRIC_HISTOGRAM);
     if (set->descs[family].kind == METRIC_GAUGE)
         return metric_double(atomic_load_explicit(&set->gauges[cell], memory_order_relaxed));
-    return (double)metric_total(set, cell);
+    return (double)metric_over_shards(set, cell);
 }
 
 // In HELP a backslash and a line end are escaped, in a label value the quote too.
@@ -213,6 +220,15 @@ static void metric_number(struct buf *out, double x)
         buf_text(out, num_double_text(x, text));
 }
 
+// OpenMetrics wants bounds that look like floats: 1.0.
+static void metric_bound(struct buf *out, double x, bool openmetrics)
+{
+    size_t before = out->size;
+    metric_number(out, x);
+    if (openmetrics && isfinite(x) && strpbrk(out->data + before, ".e") == NULL)
+        buf_text(out, ".0");
+}
+
 static void metric_label(struct buf *out, const char **separator, const char *name,
                          const char *value)
 {
@@ -222,81 +238,117 @@ static void metric_label(struct buf *out, const char **separator, const char *na
     *separator = ",";
 }
 
+struct metric_writer {
+    const struct metric_part *part;
+    bool openmetrics;
+    struct buf *out;
+};
+
 // name, suffix and labels of a sample, up to the blank before its value. `bound`: of a bucket.
-static void metric_sample(struct buf *out, const struct metric_desc *desc, size_t value,
-                          const char *suffix, const double *bound)
+static void metric_sample(const struct metric_writer *writer, const struct metric_desc *desc,
+                          size_t value, const char *suffix, const double *bound)
 {
+    struct buf *out = writer->out;
     buf_text(out, desc->name);
     buf_text(out, suffix);
     const char *separator = "{";
     size_t columns = desc->value2_count == 0 ? 1 : desc->value2_count;
+    if (writer->part->labels[0] != '\0') {
+        buf_printf(out, "{%s", writer->part->labels);
+        separator = ",";
+    }
     if (desc->label != NULL)
         metric_label(out, &separator, desc->label, desc->values[value / columns]);
+    if (desc->label_also != NULL)
+        metric_label(out, &separator, desc->label_also, desc->values_also[value / columns]);
     if (desc->label2 != NULL)
         metric_label(out, &separator, desc->label2, desc->values2[value % columns]);
     if (bound != NULL) {
         buf_printf(out, "%sle=\"", separator);
-        metric_number(out, *bound);
+        metric_bound(out, *bound, writer->openmetrics);
         buf_char(out, '"');
         separator = ",";
     }
     buf_text(out, *separator == '{' ? " " : "} ");
 }
 
-static void metric_expose_histogram(const struct metric_set *set, size_t family, size_t value,
-                                    struct buf *out)
+static void metric_expose_histogram(const struct metric_writer *writer, size_t family, size_t value)
 {
+    const struct metric_set *set = writer->part->set;
     const struct metric_desc *desc = &set->descs[family];
     size_t cell = metric_cell(set, family, value);
     uint64_t count = 0;
     for (size_t i = 0; i <= desc->bucket_count; i++) {
         double bound = i < desc->bucket_count ? desc->buckets[i] : (double)INFINITY;
-        count += metric_total(set, cell + i);
-        metric_sample(out, desc, value, "_bucket", &bound);
-        buf_printf(out, "%llu\n", (unsigned long long)count);
+        count += metric_over_shards(set, cell + i);
+        metric_sample(writer, desc, value, "_bucket", &bound);
+        buf_printf(writer->out, "%llu\n", (unsigned long long)count);
     }
     double sum = 0;
     for (unsigned i = 0; i < set->shard_count; i++)
         sum += metric_double(atomic_load_explicit(
             &set->shards[i]->cells[cell + desc->bucket_count + 1], memory_order_relaxed));
-    metric_sample(out, desc, value, "_sum", NULL);
-    metric_number(out, sum);
+    metric_sample(writer, desc, value, "_sum", NULL);
+    metric_number(writer->out, sum);
     // The count is that of the buckets just read, so that it always equals the +Inf bucket.
-    buf_char(out, '\n');
-    metric_sample(out, desc, value, "_count", NULL);
-    buf_printf(out, "%llu\n", (unsigned long long)count);
+    buf_char(writer->out, '\n');
+    metric_sample(writer, desc, value, "_count", NULL);
+    buf_printf(writer->out, "%llu\n", (unsigned long long)count);
 }
 
-static void metric_expose_value(const struct metric_set *set, size_t family, size_t value,
-                                struct buf *out)
+static void metric_expose_value(const struct metric_writer *writer, size_t family, size_t value)
 {
+    const struct metric_set *set = writer->part->set;
     const struct metric_desc *desc = &set->descs[family];
     if (desc->kind == METRIC_HISTOGRAM) {
-        metric_expose_histogram(set, family, value, out);
+        metric_expose_histogram(writer, family, value);
         return;
     }
     if (desc->kind == METRIC_GAUGE) {
-        metric_sample(out, desc, value, "", NULL);
-        metric_number(out, metric_sum(set, family, value));
-        buf_char(out, '\n');
+        metric_sample(writer, desc, value, "", NULL);
+        metric_number(writer->out, metric_sum(set, family, value));
+        buf_char(writer->out, '\n');
         return;
     }
-    uint64_t total = metric_total(set, metric_cell(set, family, value));
+    uint64_t total = metric_over_shards(set, metric_cell(set, family, value));
     if (total == 0 && desc->label2 != NULL)
         return;
-    metric_sample(out, desc, value, "", NULL);
-    buf_printf(out, "%llu\n", (unsigned long long)total);
+    metric_sample(writer, desc, value, "", NULL);
+    buf_printf(writer->out, "%llu\n", (unsigned long long)total);
 }
 
-void metric_expose(const struct metric_set *set, struct buf *out)
+void metric_family(const char *name, enum metric_kind kind, const char *help, bool openmetrics,
+                   struct buf *out)
 {
     static const char *const kinds[] = {"counter", "gauge", "histogram"};
-    for (size_t family = 0; family < set->count; family++) {
-        const struct metric_desc *desc = &set->descs[family];
-        buf_printf(out, "# HELP %s ", desc->name);
-        metric_escape(out, desc->help, false);
-        buf_printf(out, "\n# TYPE %s %s\n", desc->name, kinds[desc->kind]);
-        for (size_t value = 0; value < metric_values(desc); value++)
-            metric_expose_value(set, family, value, out);
+    // OpenMetrics calls a family of counters by its name without _total.
+    size_t length = strlen(name), total = strlen("_total");
+    if (openmetrics && kind == METRIC_COUNTER) {
+        assert(length > total && strcmp(name + length - total, "_total") == 0);
+        length -= total;
     }
+    buf_printf(out, "# HELP %.*s ", (int)length, name);
+    metric_escape(out, help, false);
+    buf_printf(out, "\n# TYPE %.*s %s\n", (int)length, name, kinds[kind]);
+}
+
+void metric_expose(const struct metric_part *parts, size_t count, bool openmetrics, struct buf *out)
+{
+    for (size_t family = 0; count > 0 && family < parts[0].set->count; family++) {
+        const struct metric_desc *first = &parts[0].set->descs[family];
+        metric_family(first->name, first->kind, first->help, openmetrics, out);
+        for (size_t i = 0; i < count; i++) {
+            const struct metric_writer writer = {&parts[i], openmetrics, out};
+            const struct metric_desc *desc = &parts[i].set->descs[family];
+            assert(strcmp(desc->name, first->name) == 0);
+            for (size_t value = 0; value < metric_values(desc); value++)
+                metric_expose_value(&writer, family, value);
+        }
+    }
+}
+
+void metric_end(bool openmetrics, struct buf *out)
+{
+    if (openmetrics)
+        buf_text(out, "# EOF\n");
 }

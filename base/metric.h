@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,8 @@ struct metric_desc {
     const double *buckets; // upper bounds, ascending, without +Inf; of histograms
     size_t bucket_count;
     const char *help;
+    const char *label_also; // NULL, or a label whose value follows from that of the first
+    const char *const *values_also;
 };
 
 struct metric_set; // all families of a program and their shards
@@ -41,8 +44,24 @@ void metric_add(struct metric_shard *shard, size_t family, size_t value, uint64_
 void metric_observe(struct metric_shard *shard, size_t family, size_t value, double x);
 void metric_gauge(struct metric_set *set, size_t family, size_t value,
                   double x); // any thread, atomic
+// A total that is counted elsewhere, for a counter that no shard adds to; any thread, atomic.
+void metric_total(struct metric_set *set, size_t family, size_t value, uint64_t n);
 double metric_sum(const struct metric_set *set, size_t family,
                   size_t value); // counter or gauge total
 
-// Families with HELP, TYPE and samples in table order. Values and bounds print shortest.
-void metric_expose(const struct metric_set *set, struct buf *out);
+// A set with what is common to its samples: "model=\"ctr\",version=\"42\"", escaped; "" for
+// nothing.
+struct metric_part {
+    const struct metric_set *set;
+    const char *labels;
+};
+
+// Families with HELP, TYPE and samples in table order, each family once for all parts, whose sets
+// are of the same table but for the values of labels. Values and bounds print shortest.
+// `openmetrics`: OpenMetrics 1.0.0, whose text metric_end ends.
+void metric_expose(const struct metric_part *parts, size_t count, bool openmetrics,
+                   struct buf *out);
+// HELP and TYPE of a family that is not in a table; its samples follow.
+void metric_family(const char *name, enum metric_kind kind, const char *help, bool openmetrics,
+                   struct buf *out);
+void metric_end(bool openmetrics, struct buf *out);

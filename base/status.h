@@ -14,11 +14,15 @@
 #define STATUS_TABLE(X)                                                                            \
     X(STATUS_OK, 200, "ok", "ok")                                                                  \
     X(STATUS_INVALID, 400, "invalid", "the input is not valid")                                    \
+    X(STATUS_UNAUTHORIZED, 401, "unauthorized", "a valid bearer token is needed")                  \
+    X(STATUS_FORBIDDEN, 403, "forbidden", "this caller may not do that")                           \
     X(STATUS_NOT_FOUND, 404, "not_found", "there is no such thing")                                \
     X(STATUS_BAD_METHOD, 405, "bad_method", "the method is not allowed here")                      \
     X(STATUS_TOO_LARGE, 413, "too_large", "a limit is exceeded")                                   \
     X(STATUS_BAD_TYPE, 415, "bad_type", "the content type is not supported")                       \
-    X(STATUS_OVERLOADED, 429, "overloaded", "the queue is full, try again later")                  \
+    X(STATUS_EXPECTATION, 417, "expectation", "only 100-continue can be expected")                 \
+    X(STATUS_OVERLOADED, 429, "overloaded", "too much to do, try again later")                     \
+    X(STATUS_HEAD_TOO_LARGE, 431, "head_too_large", "there are too many header fields")            \
     X(STATUS_INTERNAL, 500, "internal", "internal error")                                          \
     X(STATUS_NOT_FINITE, 500, "not_finite", "a score is not finite")                               \
     X(STATUS_UNAVAILABLE, 503, "unavailable", "not available now")                                 \

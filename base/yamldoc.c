@@ -18,6 +18,7 @@ struct yamldoc {
     struct yamldoc_piece *pieces;
     const char *name;
     const struct yamldoc_node *root;
+    struct yamldoc *adopted; // and so on, a chain
 };
 
 struct yamldoc_builder {
@@ -351,14 +352,23 @@ enum status yamldoc_read(const char *path, struct yamldoc **ret_doc, struct diag
 
 void yamldoc_free(struct yamldoc *doc)
 {
-    if (doc == NULL)
-        return;
-    while (doc->pieces != NULL) {
-        struct yamldoc_piece *older = doc->pieces->older;
-        free(doc->pieces);
-        doc->pieces = older;
+    while (doc != NULL) {
+        struct yamldoc *next = doc->adopted;
+        while (doc->pieces != NULL) {
+            struct yamldoc_piece *older = doc->pieces->older;
+            free(doc->pieces);
+            doc->pieces = older;
+        }
+        free(doc);
+        doc = next;
     }
-    free(doc);
+}
+
+void yamldoc_adopt(struct yamldoc *doc, struct yamldoc *child)
+{
+    while (doc->adopted != NULL)
+        doc = doc->adopted;
+    doc->adopted = child;
 }
 
 const struct yamldoc_node *yamldoc_root(const struct yamldoc *doc)

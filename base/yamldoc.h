@@ -32,6 +32,8 @@ MUST_USE enum status yamldoc_parse(struct span text, const char *name, struct ya
                                    struct diag *reterr);
 MUST_USE enum status yamldoc_read(const char *path, struct yamldoc **ret_doc, struct diag *reterr);
 void yamldoc_free(struct yamldoc *doc);
+// `child` is freed with `doc` from now on.
+void yamldoc_adopt(struct yamldoc *doc, struct yamldoc *child);
 const struct yamldoc_node *yamldoc_root(const struct yamldoc *doc); // NULL: an empty document
 const struct yamldoc_node *yamldoc_get(const struct yamldoc_node *map, const char *key); // or NULL
 const char *yamldoc_name(const struct yamldoc *doc);

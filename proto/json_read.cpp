@@ -12,6 +12,7 @@
 #include <simdjson.h>
 
 extern "C" {
+#include "base/num.h"
 #include "proto/json_read.h"
 #include "proto/rank_build.h"
 #include "proto/record_build.h"
@@ -89,11 +90,29 @@ enum status read_floors(rank_build &b, value &v)
                       [&](struct span name, value &) { return read_unknown(r, name); });
 }
 
+// A model's version, "42" as replies have it, or 42; or one of its labels, "canary".
+enum status read_version(row_build &r, value &v, struct rank_request *to)
+{
+    const char *token = token_of(v);
+    struct span text = {};
+    if (*token != '"')
+        TRY(read_count(r, v, &to->version));
+    else
+        TRY(read_text(r, v, &text));
+    if (text.data != nullptr && !(text.data[0] >= '0' && text.data[0] <= '9')) {
+        to->label = text;
+        return STATUS_OK;
+    }
+    bool valid = text.data == nullptr || num_parse_u64(text, &to->version) == STATUS_OK;
+    return valid && to->version > 0 ? STATUS_OK
+                                    : fail_found(r, "a whole number above 0, or a label", token);
+}
+
 enum status read_rank(rank_build &b, object &map)
 {
-    static const std::string_view keys[] = {"id",         "model",   "unit",  "slots",
-                                            "timeout_us", "floors",  "user",  "context",
-                                            "candidates", "explain", "timing"};
+    static const std::string_view keys[] = {"id",         "model",   "unit",   "slots",
+                                            "timeout_us", "floors",  "user",   "context",
+                                            "candidates", "explain", "timing", "version"};
     row_build &r = b.rows;
     struct rank_request *to = &b.request;
     auto read = [&](unsigned key, value &v) {
@@ -119,8 +138,10 @@ enum status read_rank(rank_build &b, object &map)
                 [&](value &inner, size_t index) { return read_rank_candidate(b, inner, index); });
         case 9:
             return read_flag(r, v, &to->explain);
-        default:
+        case 10:
             return read_flag(r, v, &to->timing);
+        default:
+            return read_version(r, v, to);
         }
     };
     return read_fixed(r, map, keys, read,

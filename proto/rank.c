@@ -77,9 +77,11 @@ static void rank_encode_result(const struct rank_reply *reply, const struct rank
     json_text_string(out, reply->request->candidates[result->candidate].id);
     if (rank > 0)
         buf_printf(out, ",\"rank\":%zu", rank);
-    buf_text(out, ",\"pctr\":");
-    json_text_float(out, result->pctr);
-    if (reply->priced) {
+    if (!reply->degraded) {
+        buf_text(out, ",\"pctr\":");
+        json_text_float(out, result->pctr);
+    }
+    if (reply->priced && !reply->degraded) {
         rank_number(out, ",\"ecpm\":", result->ecpm);
         if (rank > 0)
             rank_number(out, ",\"price\":", result->price);
@@ -100,7 +102,7 @@ static void rank_encode_timing(const uint64_t *timing_ns, struct buf *out)
     buf_char(out, '}');
 }
 
-void rank_encode(const struct rank_reply *reply, struct buf *out)
+void rank_encode_begin(const struct rank_reply *reply, struct buf *out)
 {
     buf_char(out, '{');
     if (reply->id.data != NULL) {
@@ -111,17 +113,12 @@ void rank_encode(const struct rank_reply *reply, struct buf *out)
     rank_member(out, "\"model\":", reply->model);
     rank_member(out, ",\"version\":", reply->version);
     rank_member(out, ",\"arm\":", reply->arm);
-    buf_text(out, ",\"ranked\":[");
-    for (size_t i = 0; i < reply->count; i++) {
-        if (i > 0)
-            buf_char(out, ',');
-        rank_encode_result(reply, &reply->results[i], i + 1, out);
-    }
-    buf_char(out, ']');
-    if (reply->next != NULL) {
-        buf_text(out, ",\"next\":");
-        rank_encode_result(reply, reply->next, 0, out);
-    }
+    if (reply->degraded)
+        buf_text(out, ",\"degraded\":true");
+}
+
+void rank_encode_end(const struct rank_reply *reply, struct buf *out)
+{
     buf_printf(out, ",\"below_floor\":%u", reply->below_floor);
     rank_number(out, ",\"gamma\":", reply->gamma);
     rank_number(out, ",\"floors\":{\"bid\":", reply->request->floor_bid);
@@ -130,6 +127,23 @@ void rank_encode(const struct rank_reply *reply, struct buf *out)
     if (reply->timing_ns != NULL)
         rank_encode_timing(reply->timing_ns, out);
     buf_char(out, '}');
+}
+
+void rank_encode(const struct rank_reply *reply, struct buf *out)
+{
+    rank_encode_begin(reply, out);
+    buf_text(out, ",\"ranked\":[");
+    for (size_t i = 0; i < reply->count; i++) {
+        if (i > 0)
+            buf_char(out, ',');
+        rank_encode_result(reply, &reply->results[i], i + 1, out);
+    }
+    buf_char(out, ']');
+    if (reply->next != NULL && !reply->degraded) {
+        buf_text(out, ",\"next\":");
+        rank_encode_result(reply, reply->next, 0, out);
+    }
+    rank_encode_end(reply, out);
 }
 
 void rank_encode_error(const struct diag *diag, enum status code, struct buf *out)

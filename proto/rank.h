@@ -23,6 +23,8 @@ struct rank_candidate {
 // Everything points into the arena or the body and lives as long as both.
 struct rank_request {
     struct span id, model, unit; // data NULL: absent
+    uint64_t version;            // of the model; 0: none, or a label
+    struct span label;           // of a version, in its place; data NULL: none
     uint64_t slots;              // 0: all
     uint64_t timeout_us;         // 0: none
     double floor_bid, floor_ecpm;
@@ -63,7 +65,8 @@ struct rank_reply {
         *next; // the first that was cut off, which prices the last shown; or NULL
     uint32_t below_floor;
     double gamma;
-    bool priced;               // bids were sent: ecpm and price are in the reply
+    bool priced;   // bids were sent: ecpm and price are in the reply
+    bool degraded; // ranked by bid without a score: neither pctr nor money is in the reply
     const uint64_t *timing_ns; // (RANK_STAGES) or NULL
 };
 
@@ -81,6 +84,9 @@ enum rank_stage { RANK_STAGE_TABLE(RANK_STAGE_ENUM) RANK_STAGES };
 
 // Appends the JSON reply. pctr prints as the shortest float, money as the shortest double.
 void rank_encode(const struct rank_reply *reply, struct buf *out);
+// What stands before and behind the candidates, here and in an explanation (rank_explain.h).
+void rank_encode_begin(const struct rank_reply *reply, struct buf *out);
+void rank_encode_end(const struct rank_reply *reply, struct buf *out);
 // {"error":"path: words"}. Whoever fills the diag escapes and cuts foreign text (json_fault.h). Of
 // a fault of ours (HTTP 5xx) only the general text of its code goes out: words of a diag may name
 // files.

@@ -45,11 +45,12 @@ SYSTEM = set("""
 assert.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h
 stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h
 time.h uchar.h wchar.h
-dirent.h fcntl.h ftw.h getopt.h glob.h libgen.h netdb.h poll.h pthread.h regex.h pwd.h sched.h spawn.h
+dirent.h fcntl.h ftw.h getopt.h glob.h grp.h libgen.h malloc.h netdb.h poll.h pthread.h regex.h pwd.h sched.h spawn.h
 sysexits.h syslog.h termios.h unistd.h endian.h
 linux/openat2.h
 arpa/inet.h netinet/in.h netinet/tcp.h
 sys/epoll.h sys/eventfd.h sys/file.h sys/inotify.h sys/ioctl.h sys/mman.h sys/prctl.h
+sys/random.h
 sys/resource.h sys/select.h sys/signalfd.h sys/socket.h sys/stat.h sys/statvfs.h sys/syscall.h sys/time.h
 sys/timerfd.h sys/types.h sys/uio.h sys/un.h sys/wait.h
 algorithm array bit cassert charconv cmath cstddef cstdint cstdlib cstring limits memory new string

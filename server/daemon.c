@@ -1,67 +1,51 @@
 #include "server/daemon.h"
 
 #include "base/log.h"
-#include "base/queue.h"
 #include "base/tick.h"
 #include "model/kernels/kernels.h"
-#include "server/http.h"
+#include "server/daemon_parts.h"
+#include "server/drain.h"
 #include "server/listener.h"
-#include "server/observe.h"
-#include "server/registry.h"
-#include "server/worker.h"
+#include "server/privilege.h"
+#include "server/reload.h"
+#include "server/sandbox.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 enum {
-    DAEMON_FAST_MS = 1000, // INT and QUIT
-    // In flight must stay 0 for this long: requests that had reached the kernel get read and
-    // answered.
-    DAEMON_QUIET_MS = 50,
-    DAEMON_LOOK_MS = 5,
-    DAEMON_SEND_MS = 100,
-    DAEMON_SPARE_FILES = 64, // beside connections: listener, signals, epoll, /proc, model files
-};
-
-struct daemon {
-    const struct server_config *config;
-    int signal_fd, listen_fd;
-    uint16_t port;
-    unsigned workers;
-    struct registry registry;
-    struct server_metrics metrics;
-    struct queue *queue;
-    struct slot_pool *slots;
-    struct observe observe;
-    struct worker_crew *crew;
-    struct http *http;
+    DAEMON_SPARE_FILES = 128, // beside connections: listeners, signals, epoll, logs, model files
+    DAEMON_ADMIN_CONNECTIONS = 64, // of each listener of the admin plane
+    DAEMON_KEEP_BYTES = 64 << 20,  // of buffers that free slots keep
+    DAEMON_LOG_RING_BYTES = 1 << 20,
+    // Larger blocks are given back to the kernel when they are freed: those of retired models.
+    DAEMON_MMAP_BYTES = 256 << 10,
 };
 
 static enum status open_signals(struct daemon *daemon, struct diag *reterr)
 {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGQUIT);
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        sigaddset(&set, numbers[i]);
     signal(SIGPIPE, SIG_IGN);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
         return diag_set(reterr, STATUS_INTERNAL, "signals cannot be blocked");
     daemon->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (daemon->signal_fd < 0)
-        return diag_errno(reterr, "", "signalfd");
-    return STATUS_OK;
+    return daemon->signal_fd >= 0 ? STATUS_OK : diag_errno(reterr, "", "signalfd");
 }
 
-// The next signal, or 0 after `timeout_ms` (-1: no limit).
-static int wait_signal(const struct daemon *daemon, int timeout_ms)
+int daemon_wait_signal(const struct daemon *daemon, int timeout_ms)
 {
     struct pollfd probe = {.fd = daemon->signal_fd, .events = POLLIN};
     while (poll(&probe, 1, timeout_ms) < 0 && errno == EINTR)
@@ -75,7 +59,8 @@ static int wait_signal(const struct daemon *daemon, int timeout_ms)
 // Every connection is a descriptor; the usual soft limit of 1024 is less than the default needs.
 static enum status raise_file_limit(const struct server_config *config, struct diag *reterr)
 {
-    rlim_t need = (rlim_t)config->http_max_connections + DAEMON_SPARE_FILES;
+    rlim_t need =
+        (rlim_t)config->http_max_connections + DAEMON_SPARE_FILES + 2 * DAEMON_ADMIN_CONNECTIONS;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return diag_errno(reterr, "", "getrlimit");
@@ -97,169 +82,307 @@ static unsigned count_cores(void)
     return (unsigned)CPU_COUNT(&set);
 }
 
-static enum status load_model(struct daemon *daemon, struct diag *reterr)
+// What needs privileges, then their end (spec/security.md 5). A reload needs none.
+static enum status open_and_drop(struct daemon *daemon, struct diag *reterr)
+{
+    const struct server_config *config = daemon->config;
+    struct privilege_ids ids;
+    TRY(open_signals(daemon, reterr));
+    TRY(raise_file_limit(config, reterr));
+    TRY(privilege_find(config->security_user, &ids, reterr));
+    TRY(doors_open(config, &ids, &daemon->doors, reterr));
+    TRY(privilege_drop(&ids, reterr));
+    TRY(privilege_lock(reterr));
+    return sandbox_enter((enum sandbox_mode)config->security_sandbox, reterr);
+}
+
+static unsigned thread_count(const struct daemon *daemon)
+{
+    return daemon->workers + daemon->io_threads + DAEMON_EXTRA_THREADS;
+}
+
+static enum status load_models(struct daemon *daemon, struct diag *reterr)
 {
     const struct server_config *config = daemon->config;
     char name[16];
     server_config_choice("serve.kernels", config->serve_kernels, name, sizeof(name));
-    const struct kernels *kernels;
-    TRY(kernels_choose(name, &kernels, reterr));
-    return registry_open(config->model_folder, config->model_name, kernels, &daemon->registry,
-                         reterr);
+    TRY(kernels_choose(name, &daemon->kernels, reterr));
+    daemon->registry = registry_new(thread_count(daemon));
+    if (daemon->registry == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the models");
+    struct lifecycle_plan plan;
+    TRY(server_config_plan(config, &plan, reterr));
+    const struct lifecycle_parts parts = {
+        .kernels = daemon->kernels,
+        .watch = config->model_watch,
+        .rescan_s = (unsigned)config->model_rescan_s,
+        .readers = thread_count(daemon),
+    };
+    enum status code = lifecycle_start(daemon->registry, &plan, &parts, &daemon->lifecycle, reterr);
+    lifecycle_plan_fini(&plan);
+    return code;
 }
 
-static enum status start_threads(struct daemon *daemon, struct diag *reterr)
+static struct serve_limits limits_of(const struct server_config *config)
+{
+    return (struct serve_limits){
+        .max_body_bytes = (size_t)config->http_max_body_bytes,
+        .rank = {.max_candidates = (size_t)config->rank_max_candidates,
+                 .unknown_ignore = config->rank_unknown_features == 1},
+    };
+}
+
+// A 504 that comes late helps nobody: far behind the deadline no time is spent on an answer.
+static void expire(void *context, struct slot *slot, bool taken)
+{
+    enum { LATE_NS = 1000000 };
+    struct daemon *daemon = context;
+    struct slot_answer *answer = &slot->fallback;
+    struct serve *serve = &daemon->by_bid;
+    server_metrics_shed(serve->shard,
+                        taken ? SERVER_METRICS_DEADLINE_COMPUTE : SERVER_METRICS_DEADLINE_QUEUE);
+    slot_fail(answer, NULL, STATUS_DEADLINE);
+    int policy = atomic_load_explicit(&daemon->live.on_deadline, memory_order_relaxed);
+    if (policy == LIVE_BY_BID && slot->route->id == ROUTE_RANK &&
+        tick_ns() - slot->deadline_ns < LATE_NS) {
+        struct serve_call call = {
+            .body = slot->body.data,
+            .size = slot->body_size,
+            .gzip = slot->gzip,
+            .arrival_ns = slot->arrival_ns,
+            .facts = &answer->facts,
+        };
+        answer->prepared = false;
+        answer->code = serve_by_bid(serve, &call, &answer->body);
+    }
+    slot->wake(slot);
+}
+
+static enum status make_memory(struct daemon *daemon, struct diag *reterr)
 {
     const struct server_config *config = daemon->config;
-    struct worker_parts parts = {
-        .registry = &daemon->registry,
-        .metrics = &daemon->metrics,
-        .limits = {.max_body_bytes = (size_t)config->http_max_body_bytes,
-                   .rank = {.max_candidates = (size_t)config->rank_max_candidates,
-                            .unknown_ignore = config->rank_unknown_features == 1}},
-        .wake = http_wake,
+    struct serve_limits limits = limits_of(config);
+    size_t connections = (size_t)config->http_max_connections + 2 * DAEMON_ADMIN_CONNECTIONS;
+    const struct slot_limits slots = {
+        .max_body_bytes = limits.max_body_bytes,
+        .max_reply_bytes = serve_max_reply_bytes(&limits),
+        .keep_bytes = DAEMON_KEEP_BYTES,
     };
-    unsigned connections = (unsigned)config->http_max_connections;
-    daemon->workers = config->serve_workers > 0 ? (unsigned)config->serve_workers : count_cores();
-    parts.queue = daemon->queue = queue_new((size_t)config->serve_queue);
-    parts.slots = daemon->slots =
-        slot_pool_new(connections + daemon->workers, parts.limits.max_body_bytes,
-                      serve_max_reply_bytes(&parts.limits));
-    if (daemon->queue == NULL || daemon->slots == NULL ||
-        server_metrics_init(&daemon->metrics, daemon->workers) != STATUS_OK)
+    admit_init(&daemon->admit, (size_t)config->http_max_held_bytes, daemon->workers);
+    daemon->queue = queue_new((size_t)config->serve_queue);
+    // Expired slots stand in the queue until a worker finds them there.
+    size_t slot_count = connections + daemon->workers + (size_t)config->serve_queue;
+    daemon->slots = slot_pool_new(slot_count, &slots);
+    daemon->https = calloc(daemon->io_threads + 2, sizeof(*daemon->https));
+    if (daemon->queue == NULL || daemon->slots == NULL || daemon->https == NULL ||
+        server_metrics_init(&daemon->metrics, thread_count(daemon)) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the queue and its requests");
-    daemon->observe.registry = &daemon->registry;
-    daemon->observe.metrics = &daemon->metrics;
-    daemon->observe.queue = daemon->queue;
-    daemon->observe.workers = daemon->workers;
-    TRY(worker_start(&parts, daemon->workers, &daemon->crew, reterr));
-    const struct http_parts http = {
-        .listen_fd = daemon->listen_fd,
-        .max_body_bytes = parts.limits.max_body_bytes,
-        .max_connections = connections,
-        .idle_timeout_s = (unsigned)config->http_idle_timeout_s,
-        .slots = daemon->slots,
-        .queue = daemon->queue,
-        .observe = &daemon->observe,
-        .shard = metric_shard(daemon->metrics.set, 0),
+    unsigned last = thread_count(daemon) - 1;
+    if (serve_init(&daemon->by_bid, &limits, daemon->registry, last,
+                   metric_shard(daemon->metrics.set, last)) != STATUS_OK)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the thread of deadlines");
+    return deadline_start(slot_count, expire, daemon, &daemon->deadline, reterr);
+}
+
+static void fill_observe(struct daemon *daemon)
+{
+    struct observe *observe = &daemon->observe;
+    observe->registry = daemon->registry;
+    observe->lifecycle = daemon->lifecycle;
+    observe->metrics = &daemon->metrics;
+    observe->queue = daemon->queue;
+    observe->admit = &daemon->admit;
+    observe->conns = daemon->conns;
+    observe->lines = daemon->lines;
+    observe->kernels = daemon->kernels->name;
+    observe->workers = daemon->workers;
+    observe->max_candidates = (size_t)daemon->config->rank_max_candidates;
+    daemon->admin.lifecycle = daemon->lifecycle;
+}
+
+static enum status start_watchers(struct daemon *daemon, struct diag *reterr)
+{
+    const struct server_config *config = daemon->config;
+    unsigned transfer_ms = (unsigned)config->http_transfer_timeout_s * 1000;
+    const struct conns_limits limits = {
+        .max_connections =
+            (unsigned)config->http_max_connections + 2 * (unsigned)DAEMON_ADMIN_CONNECTIONS,
+        .max_per_address = (unsigned)config->http_max_per_address,
+        .head_ms = (unsigned)config->http_idle_timeout_s * 1000,
+        .body_ms = transfer_ms,
+        .write_ms = transfer_ms,
     };
-    TRY(http_start(&http, &daemon->http, reterr));
-    daemon->listen_fd = -1; // it is the HTTP server's now
+    TRY(conns_start(&limits, &daemon->conns, reterr));
+    if (daemon->doors.access_fd == LISTENER_NONE)
+        return STATUS_OK;
+    TRY(logline_start(daemon->doors.access_fd, DAEMON_LOG_RING_BYTES,
+                      (unsigned)config->log_access_per_second, &daemon->lines, reterr));
+    daemon->doors.access_fd = LISTENER_NONE; // it is the log's now
+    daemon->access.lines = daemon->lines;
+    return STATUS_OK;
+}
+
+static enum status start_workers(struct daemon *daemon, struct diag *reterr)
+{
+    const struct worker_parts parts = {
+        .queue = daemon->queue,
+        .admit = &daemon->admit,
+        .deadline = daemon->deadline,
+        .registry = daemon->registry,
+        .metrics = &daemon->metrics,
+        .live = &daemon->live,
+        .limits = limits_of(daemon->config),
+    };
+    return worker_start(&parts, daemon->workers, &daemon->crew, reterr);
+}
+
+// Instance `index` of daemon->https, on the thread after the workers.
+static enum status start_http(struct daemon *daemon, unsigned index, int listen_fd, unsigned planes,
+                              enum intake_door door, struct diag *reterr)
+{
+    const struct server_config *config = daemon->config;
+    bool is_data = index < daemon->io_threads;
+    unsigned thread = daemon->workers + index;
+    const struct http_parts parts = {
+        .listen_fd = listen_fd,
+        .max_connections =
+            is_data ? (unsigned)config->http_max_connections : (unsigned)DAEMON_ADMIN_CONNECTIONS,
+        .conns = daemon->conns,
+        .access = daemon->lines != NULL ? &daemon->access : NULL,
+        .intake = {.planes = planes,
+                   .door = door,
+                   .token = &daemon->doors.token,
+                   .max_body_bytes = (size_t)config->http_max_body_bytes,
+                   .slots = daemon->slots,
+                   .queue = daemon->queue,
+                   .deadline = daemon->deadline,
+                   .admit = &daemon->admit,
+                   .observe = &daemon->observe,
+                   .admin = &daemon->admin,
+                   .live = &daemon->live,
+                   .shard = metric_shard(daemon->metrics.set, thread),
+                   .reader = thread},
+    };
+    return http_start(&parts, &daemon->https[index], reterr);
+}
+
+static enum status start_https(struct daemon *daemon, struct diag *reterr)
+{
+    struct doors *doors = &daemon->doors;
+    unsigned io = daemon->io_threads;
+    unsigned planes = ROUTE_DATA | (daemon->config->http_observe ? (unsigned)ROUTE_OBSERVE : 0);
+    TRY(doors_listen(doors, reterr));
+    if (doors->admin_socket.fd != LISTENER_NONE)
+        TRY(start_http(daemon, io, doors->admin_socket.fd, ROUTE_ADMIN | ROUTE_OBSERVE, INTAKE_PEER,
+                       reterr));
+    if (doors->admin_fd != LISTENER_NONE)
+        TRY(start_http(daemon, io + 1, doors->admin_fd, ROUTE_ADMIN | ROUTE_OBSERVE, INTAKE_TOKEN,
+                       reterr));
+    for (unsigned i = 0; i < io; i++)
+        TRY(start_http(daemon, i, doors->http_fd, planes, INTAKE_NOBODY, reterr));
     return STATUS_OK;
 }
 
 static enum status start(struct daemon *daemon, struct diag *reterr)
 {
     const struct server_config *config = daemon->config;
-    TRY(open_signals(daemon, reterr));
-    TRY(raise_file_limit(config, reterr));
-    TRY(listener_open(config->http_listen, (uint16_t)config->http_port, &daemon->listen_fd,
-                      &daemon->port, reterr));
-    TRY(load_model(daemon, reterr));
-    return start_threads(daemon, reterr);
+    daemon->workers = config->serve_workers > 0 ? (unsigned)config->serve_workers : count_cores();
+    daemon->io_threads = (unsigned)config->http_io_threads;
+    mallopt(M_MMAP_THRESHOLD, DAEMON_MMAP_BYTES);
+    TRY(open_and_drop(daemon, reterr));
+    TRY(load_models(daemon, reterr));
+    TRY(make_memory(daemon, reterr));
+    TRY(start_watchers(daemon, reterr));
+    fill_observe(daemon);
+    reload_take_live(daemon);
+    TRY(start_workers(daemon, reterr));
+    atomic_store_explicit(&daemon->observe.started, true, memory_order_release);
+    return start_https(daemon, reterr);
 }
 
 static enum status announce(const struct daemon *daemon, int ready_fd, struct diag *reterr)
 {
-    const struct registry_model *model = registry_model(&daemon->registry);
+    const struct doors *doors = &daemon->doors;
     LOG_EVENT(LOG_INFO, "ready", LOG_S("address", daemon->config->http_listen),
-              LOG_I("port", daemon->port), LOG_S("model", model->name),
-              LOG_S("version", model->version), LOG_S("kernels", model->scorer.kernels->name),
-              LOG_I("workers", daemon->workers));
+              LOG_I("port", doors->http_port), LOG_S("kernels", daemon->kernels->name),
+              LOG_I("workers", daemon->workers), LOG_I("io_threads", daemon->io_threads));
     if (ready_fd < 0)
         return STATUS_OK;
-    char line[16];
-    int size = snprintf(line, sizeof(line), "%u\n", (unsigned)daemon->port);
+    char line[32];
+    int size = doors->admin_fd == LISTENER_NONE
+                   ? snprintf(line, sizeof(line), "%u\n", doors->http_port)
+                   : snprintf(line, sizeof(line), "%u %u\n", doors->http_port, doors->admin_port);
     if (write(ready_fd, line, (size_t)size) != size)
         return diag_errno(reterr, "", "--ready-fd");
     close(ready_fd);
     return STATUS_OK;
 }
 
-static size_t in_flight(const struct daemon *daemon)
+static void run_until_stopped(struct daemon *daemon)
 {
-    return atomic_load_explicit(&daemon->observe.inflight, memory_order_acquire);
-}
-
-// Time is up: refuses the queue, waits for what is being ranked, and leaves the I/O thread a moment
-// to send the replies. What a client has not sent yet is not waited for.
-static void give_up(struct daemon *daemon)
-{
-    size_t left = in_flight(daemon);
-    queue_close(daemon->queue);
-    unsigned refused = worker_refuse(daemon->crew);
-    worker_stop(daemon->crew);
-    daemon->crew = NULL;
-    LOG_EVENT(LOG_WARN, "drain timeout", LOG_I("in_flight", left), LOG_I("refused", refused));
-    uint64_t begun = tick_ns();
-    while (in_flight(daemon) > 0 && tick_ns() - begun < (uint64_t)DAEMON_SEND_MS * 1000000)
-        wait_signal(daemon, DAEMON_LOOK_MS);
-}
-
-// Waits until nothing has been in flight for a moment, or `limit_ms`; INT and QUIT shorten the
-// wait.
-static void finish(struct daemon *daemon, uint64_t limit_ms)
-{
-    uint64_t begun = tick_ns(), busy = begun;
-    while (tick_ns() - begun < limit_ms * 1000000 + (uint64_t)DAEMON_QUIET_MS * 1000000) {
-        if (in_flight(daemon) > 0)
-            busy = tick_ns();
-        else if (tick_ns() - busy >= (uint64_t)DAEMON_QUIET_MS * 1000000)
+    for (;;) {
+        int signo = daemon_wait_signal(daemon, -1);
+        if (signo == SIGHUP) {
+            reload_all(daemon);
+        } else if (signo == SIGUSR1) {
+            reload_logs(daemon);
+        } else if (signo == SIGUSR2) {
+            reload_tell(daemon);
+        } else if (signo != 0) {
+            drain_run(daemon, signo);
             return;
-        int signo = wait_signal(daemon, DAEMON_LOOK_MS);
-        if (signo == SIGINT || signo == SIGQUIT)
-            limit_ms = limit_ms < DAEMON_FAST_MS ? limit_ms : DAEMON_FAST_MS;
+        }
     }
-    give_up(daemon);
 }
 
-static void run_until_signal(struct daemon *daemon)
+void daemon_quiesce(struct daemon *daemon)
 {
-    int signo = 0;
-    while (signo == 0)
-        signo = wait_signal(daemon, -1);
-    LOG_EVENT(LOG_INFO, "stopping", LOG_S("signal", sigabbrev_np(signo)),
-              LOG_I("in_flight", in_flight(daemon)));
-    atomic_store_explicit(&daemon->observe.draining, true, memory_order_release);
-    bool gentle = signo == SIGTERM;
-    uint64_t now = tick_ns();
-    uint64_t delay_end = now + (uint64_t)daemon->config->drain_delay_ms * 1000000;
-    for (; gentle && now < delay_end; now = tick_ns()) {
-        signo = wait_signal(daemon, (int)((delay_end - now) / 1000000 + 1));
-        gentle = signo != SIGINT && signo != SIGQUIT;
-    }
-    http_quiesce(daemon->http);
-    finish(daemon, gentle ? (uint64_t)daemon->config->drain_timeout_ms : DAEMON_FAST_MS);
+    for (unsigned i = 0; daemon->https != NULL && i < daemon->io_threads + 2; i++)
+        http_quiesce(daemon->https[i]);
+    doors_shut(&daemon->doors);
 }
 
-// In the opposite order of the start. Workers first: they wake every sleeping connection, and the
-// HTTP library must not be stopped while one sleeps.
+// In the opposite order of the start. Who answers requests first: that wakes every sleeping
+// connection, and the HTTP library must not be stopped while one sleeps. What a request needs to be
+// refused is freed after the last of its threads.
 static void stop(struct daemon *daemon)
 {
     if (daemon->queue != NULL)
         queue_close(daemon->queue);
     worker_stop(daemon->crew);
-    http_stop(daemon->http);
-    if (daemon->listen_fd >= 0)
-        close(daemon->listen_fd);
+    lifecycle_stop(daemon->lifecycle);
+    deadline_stop(daemon->deadline);
+    for (unsigned i = 0; daemon->https != NULL && i < daemon->io_threads + 2; i++)
+        http_stop(daemon->https[i]);
+    free(daemon->https);
+    deadline_free(daemon->deadline);
+    lifecycle_free(daemon->lifecycle);
+    logline_stop(daemon->lines);
+    conns_stop(daemon->conns);
+    doors_close(&daemon->doors);
+    serve_fini(&daemon->by_bid);
     slot_pool_free(daemon->slots);
     queue_free(daemon->queue);
+    admit_fini(&daemon->admit);
     server_metrics_fini(&daemon->metrics);
-    registry_close(&daemon->registry);
+    registry_free(daemon->registry);
     if (daemon->signal_fd >= 0)
         close(daemon->signal_fd);
 }
 
-enum status daemon_run(const struct server_config *config, int ready_fd, struct diag *reterr)
+enum status daemon_run(struct server_config *config, const struct cfg_sources *sources,
+                       int ready_fd, struct diag *reterr)
 {
-    struct daemon daemon = {.config = config, .signal_fd = -1, .listen_fd = -1};
+    struct daemon daemon = {.config = config, .sources = sources, .signal_fd = -1};
+    doors_init(&daemon.doors);
     enum status code = start(&daemon, reterr);
     if (code == STATUS_OK)
         code = announce(&daemon, ready_fd, reterr);
     if (code == STATUS_OK)
-        run_until_signal(&daemon);
+        run_until_stopped(&daemon);
+    size_t left = atomic_load_explicit(&daemon.observe.inflight, memory_order_relaxed);
     stop(&daemon);
     if (code == STATUS_OK)
-        LOG_EVENT(LOG_INFO, "stopped", LOG_I("in_flight", in_flight(&daemon)));
+        LOG_EVENT(LOG_INFO, "stopped", LOG_I("in_flight", left));
     return code;
 }

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "base/version.h"
+#include "model/scorer.h"
 #include "server/daemon.h"
 #include "server/server_config.h"
 #include "server/server_metrics.h"
@@ -10,16 +11,27 @@
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { MAIN_MAX_SETS = 256, MAIN_MAX_TEXT = 1 << 20 };
 
-enum action { RUN, HELP, VERSION, CHECK_CONFIG, DUMP_CONFIG, HELP_MARKDOWN, METRICS_MARKDOWN };
+enum action {
+    RUN,
+    HELP,
+    VERSION,
+    CHECK_CONFIG,
+    DUMP_CONFIG,
+    CHECK_MODEL,
+    HELP_MARKDOWN,
+    METRICS_MARKDOWN
+};
 
 struct command {
     enum action action;
-    const char *file;
-    const char *sets[MAIN_MAX_SETS];
+    const char *file, *model;
+    char *sets[MAIN_MAX_SETS]; // "key=value", owned
     size_t set_count;
     int ready_fd;
 };
@@ -27,28 +39,38 @@ struct command {
 static const char help_top[] =
     "ctrd: ranks candidates by calibrated click probability, over HTTP.\n"
     "\n"
-    "Usage: ctrd [--config FILE] [--set KEY=VALUE]... [--ready-fd N]\n"
-    "       ctrd --check-config | --dump-config [--config FILE] [--set KEY=VALUE]...\n"
+    "Usage: ctrd [--config FILE] [--KEY=VALUE]... [--ready-fd N]\n"
+    "       ctrd --check-config | --dump-config [--config FILE] [--KEY=VALUE]...\n"
+    "       ctrd --check-model FILE\n"
     "       ctrd --help | --version\n"
     "\n"
     "Examples:\n"
-    "  ctrd --set model.folder=models/ctr\n"
-    "  ctrd --config ctrd.yaml --set http.port=9000 --set log.format=json\n"
+    "  ctrd --model.folder=models/ctr\n"
+    "  ctrd --config ctrd.yaml --listen 0.0.0.0 --http.port=9000 --log.format=json\n"
     "  CTRD_MODEL_FOLDER=models/ctr ctrd --check-config\n"
+    "  ctrd --check-model models/ctr/42/student.safetensors\n"
     "  curl -s http://127.0.0.1:8080/v1/rank --json @request.json\n"
     "\n"
     "  --config FILE        options as YAML\n"
-    "  --set KEY=VALUE      one option; stronger than environment (CTRD_*) and file\n"
-    "  --ready-fd N         write the bound port and a newline to descriptor N when ready\n"
+    "  --KEY=VALUE          one option; stronger than environment (CTRD_*) and file\n"
+    "  --set KEY=VALUE      the same\n"
+    "  --listen ADDRESS     --http.listen=ADDRESS\n"
+    "  --admin-socket PATH  --admin.socket=PATH\n"
+    "  --ready-fd N         write the bound port (and that of admin.port) and a newline to\n"
+    "                       descriptor N when ready\n"
     "  --check-config       read the options, say whether they are valid, and end\n"
     "  --dump-config        print the options that would be in force, as YAML\n"
+    "  --check-model FILE   load a student and prove it as ctrd would, tell what it is, and end\n"
     "  --help-markdown      print the options as a Markdown table\n"
     "  --metrics-markdown   print the metrics as a Markdown table\n"
     "\n"
     "Exit codes: 0 ok, 1 runtime fault, 2 usage, 78 configuration or model not valid.\n"
-    "Signals: TERM drains and ends, INT and QUIT end within a second.\n"
+    "Signals: TERM drains and ends, INT and QUIT end within a second, HUP reads the options and\n"
+    "looks for models anew, USR1 opens the logs anew, USR2 logs the state.\n"
     "\n"
-    "Options (key, default, meaning):\n";
+    "Options (key, default, meaning; SIGHUP: taken without a restart):\n";
+
+enum { OPTION_CONFIG = 256, OPTION_SET, OPTION_READY_FD, OPTION_ACTION };
 
 static enum status read_ready_fd(const char *text, struct command *command, struct diag *reterr)
 {
@@ -59,10 +81,85 @@ static enum status read_ready_fd(const char *text, struct command *command, stru
     return STATUS_OK;
 }
 
-static enum status read_command(int argc, char **argv, struct command *ret_command,
-                                struct diag *reterr)
+static enum status add_set(struct command *command, const char *key, size_t length,
+                           const char *value, struct diag *reterr)
 {
-    enum { OPTION_CONFIG = 256, OPTION_SET, OPTION_READY_FD, OPTION_ACTION };
+    if (command->set_count == MAIN_MAX_SETS)
+        return diag_set(reterr, STATUS_USAGE, "more than %d options", MAIN_MAX_SETS);
+    char **set = &command->sets[command->set_count];
+    if (asprintf(set, "%.*s=%s", (int)length, key, value) < 0)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for an option");
+    command->set_count++;
+    return STATUS_OK;
+}
+
+// "--KEY=VALUE" and "--KEY VALUE" of an option of the table, and two short names. *ret_used: how
+// many arguments that were; 0: it is for getopt.
+static enum status read_key(struct command *command, char **argv, int *ret_used,
+                            struct diag *reterr)
+{
+    static const char *const aliases[][2] = {{"listen", "http.listen"},
+                                             {"admin-socket", "admin.socket"}};
+    *ret_used = 0;
+    if (strncmp(argv[0], "--", 2) != 0)
+        return STATUS_OK;
+    struct span key = {argv[0] + 2, strcspn(argv[0] + 2, "=")};
+    const char *value = key.data[key.size] == '=' ? key.data + key.size + 1 : argv[1];
+    for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
+        if (span_is(key, aliases[i][0]))
+            key = span_of(aliases[i][1]);
+    if (!cfg_is_key(server_config_table(), key))
+        return STATUS_OK;
+    if (value == NULL)
+        return diag_set(reterr, STATUS_USAGE, "%s: a value is missing", argv[0]);
+    *ret_used = value == argv[1] ? 2 : 1;
+    return add_set(command, key.data, key.size, value, reterr);
+}
+
+// Takes the options of the table out of argv; returns how many arguments are left.
+static enum status take_keys(struct command *command, int *argc, char **argv, struct diag *reterr)
+{
+    int left = 1;
+    for (int i = 1, used; i < *argc; i += used) {
+        TRY(read_key(command, argv + i, &used, reterr));
+        if (used > 0)
+            continue;
+        argv[left++] = argv[i];
+        used = 1;
+    }
+    argv[left] = NULL;
+    *argc = left;
+    return STATUS_OK;
+}
+
+static enum status take_option(struct command *command, int option, struct diag *reterr)
+{
+    switch (option) {
+    case OPTION_CONFIG:
+        command->file = optarg;
+        return STATUS_OK;
+    case OPTION_READY_FD:
+        return read_ready_fd(optarg, command, reterr);
+    case OPTION_SET: {
+        size_t length = strcspn(optarg, "=");
+        if (optarg[length] == '=')
+            return add_set(command, optarg, length, optarg + length + 1, reterr);
+        return diag_set(reterr, STATUS_CONFIG, "--set %s: expected key=value", optarg);
+    }
+    case OPTION_ACTION + CHECK_MODEL:
+        command->model = optarg;
+        break;
+    default:
+        break;
+    }
+    if (option <= OPTION_ACTION)
+        return diag_set(reterr, STATUS_USAGE, "see ctrd --help");
+    command->action = (enum action)(option - OPTION_ACTION);
+    return STATUS_OK;
+}
+
+static enum status read_command(int argc, char **argv, struct command *command, struct diag *reterr)
+{
     static const struct option options[] = {
         {"config", required_argument, NULL, OPTION_CONFIG},
         {"set", required_argument, NULL, OPTION_SET},
@@ -71,31 +168,18 @@ static enum status read_command(int argc, char **argv, struct command *ret_comma
         {"version", no_argument, NULL, OPTION_ACTION + VERSION},
         {"check-config", no_argument, NULL, OPTION_ACTION + CHECK_CONFIG},
         {"dump-config", no_argument, NULL, OPTION_ACTION + DUMP_CONFIG},
+        {"check-model", required_argument, NULL, OPTION_ACTION + CHECK_MODEL},
         {"help-markdown", no_argument, NULL, OPTION_ACTION + HELP_MARKDOWN},
         {"metrics-markdown", no_argument, NULL, OPTION_ACTION + METRICS_MARKDOWN},
         {NULL, 0, NULL, 0},
     };
-    struct command command = {.action = RUN, .ready_fd = -1};
+    TRY(take_keys(command, &argc, argv, reterr));
     int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option == '?')
-            return diag_set(reterr, STATUS_USAGE, "see ctrd --help");
-        if (option > OPTION_ACTION)
-            command.action = (enum action)(option - OPTION_ACTION);
-        if (option == OPTION_CONFIG)
-            command.file = optarg;
-        if (option == OPTION_READY_FD)
-            TRY(read_ready_fd(optarg, &command, reterr));
-        if (option != OPTION_SET)
-            continue;
-        if (command.set_count == MAIN_MAX_SETS)
-            return diag_set(reterr, STATUS_USAGE, "more than %d times --set", MAIN_MAX_SETS);
-        command.sets[command.set_count++] = optarg;
-    }
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+        TRY(take_option(command, option, reterr));
     if (optind < argc)
         return diag_set(reterr, STATUS_USAGE, "'%s' is not expected; see ctrd --help",
                         argv[optind]);
-    *ret_command = command;
     return STATUS_OK;
 }
 
@@ -127,8 +211,25 @@ static enum status print_help(enum action action, struct diag *reterr)
     return print(&text, reterr);
 }
 
-static enum status act(const struct command *command, const struct server_config *config,
-                       struct diag *reterr)
+// Proven as at a start: with the scalar kernels and the best that this CPU has.
+static enum status check_model(const char *path, struct diag *reterr)
+{
+    const struct kernels *kernels;
+    struct scorer scorer;
+    struct buf text;
+    TRY(kernels_choose("auto", &kernels, reterr));
+    TRY(scorer_load(path, kernels, &scorer, reterr));
+    buf_init(&text, MAIN_MAX_TEXT);
+    enum status code = checkpoint_describe(&scorer.checkpoint, &text);
+    scorer_fini(&scorer);
+    if (code == STATUS_OK)
+        return print(&text, reterr);
+    buf_fini(&text);
+    return diag_set(reterr, code, "no memory for the text");
+}
+
+static enum status act(const struct command *command, const struct cfg_sources *sources,
+                       struct server_config *config, struct diag *reterr)
 {
     struct buf text;
     buf_init(&text, MAIN_MAX_TEXT);
@@ -142,24 +243,24 @@ static enum status act(const struct command *command, const struct server_config
     }
     log_setup((enum log_level)config->log_level, (enum log_format)config->log_format,
               STDERR_FILENO);
-    return daemon_run(config, command->ready_fd, reterr);
+    return daemon_run(config, sources, command->ready_fd, reterr);
 }
 
-static enum status run(int argc, char **argv, struct diag *reterr)
+static enum status run(const struct command *command, struct diag *reterr)
 {
-    struct command command;
-    TRY(read_command(argc, argv, &command, reterr));
-    if (command.action != RUN && command.action != CHECK_CONFIG && command.action != DUMP_CONFIG)
-        return print_help(command.action, reterr);
+    if (command->action == CHECK_MODEL)
+        return check_model(command->model, reterr);
+    if (command->action != RUN && command->action != CHECK_CONFIG && command->action != DUMP_CONFIG)
+        return print_help(command->action, reterr);
     const struct cfg_sources sources = {
-        .file = command.file,
+        .file = command->file,
         .environment = environ,
-        .sets = command.sets,
-        .set_count = command.set_count,
+        .sets = (const char *const *)command->sets,
+        .set_count = command->set_count,
     };
     struct server_config config;
     TRY(server_config_load(&sources, &config, reterr));
-    enum status code = act(&command, &config, reterr);
+    enum status code = act(command, &sources, &config, reterr);
     server_config_fini(&config);
     return code;
 }
@@ -167,9 +268,14 @@ static enum status run(int argc, char **argv, struct diag *reterr)
 int main(int argc, char **argv)
 {
     struct diag diag = {0};
-    enum status code = run(argc, argv, &diag);
+    struct command command = {.action = RUN, .ready_fd = -1};
+    enum status code = read_command(argc, argv, &command, &diag);
+    if (code == STATUS_OK)
+        code = run(&command, &diag);
     char text[1024];
     if (code != STATUS_OK)
         fprintf(stderr, "ctrd: %s\n", diag_format(&diag, text, sizeof(text)));
+    for (size_t i = 0; i < command.set_count; i++)
+        free(command.sets[i]);
     return status_exit(code);
 }

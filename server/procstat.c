@@ -1,5 +1,7 @@
 #include "server/procstat.h"
 
+#include "base/metric.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,7 +36,8 @@ static bool slurp(const char *path, char *text, size_t size)
 
 static void gauge(struct buf *out, const char *name, const char *help, double value)
 {
-    buf_printf(out, "# HELP %s %s\n# TYPE %s gauge\n%s %.17g\n", name, help, name, name, value);
+    metric_family(name, METRIC_GAUGE, help, false, out);
+    buf_printf(out, "%s %.17g\n", name, value);
 }
 
 static void expose_memory(struct buf *out)
@@ -86,17 +89,15 @@ static void expose_start(struct buf *out)
           (double)seconds + (double)ticks / (double)sysconf(_SC_CLK_TCK));
 }
 
-void procstat_expose(struct buf *out)
+void procstat_expose(bool openmetrics, struct buf *out)
 {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                      (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
-        buf_printf(out,
-                   "# HELP process_cpu_seconds_total User and system time.\n"
-                   "# TYPE process_cpu_seconds_total counter\n"
-                   "process_cpu_seconds_total %.17g\n",
-                   cpu);
+        metric_family("process_cpu_seconds_total", METRIC_COUNTER, "User and system time.",
+                      openmetrics, out);
+        buf_printf(out, "process_cpu_seconds_total %.17g\n", cpu);
     }
     expose_memory(out);
     expose_files(out);

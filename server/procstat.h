@@ -3,5 +3,7 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
+
 // Appends process_* families in Prometheus text; one that cannot be read is left out.
-void procstat_expose(struct buf *out);
+void procstat_expose(bool openmetrics, struct buf *out);

@@ -1,5 +1,7 @@
 #include "server/route.h"
 
+#include "model/store.h"
+#include "server/admin.h"
 #include "server/observe.h"
 #include "server/serve.h"
 
@@ -12,31 +14,50 @@ static const struct route routes[] = {
 #undef ROUTE
 };
 
+static const char route_model[] = "{model}";
+
 const struct route *route_at(size_t index)
 {
     assert(index < ROUTE_COUNT);
     return &routes[index];
 }
 
-enum status route_find(const char *method, const char *path, const struct route **ret_route)
+// Does `path` read like the template? Its model is set in either case.
+static bool matches(const char *template, const char *path, struct span *ret_model)
+{
+    *ret_model = (struct span){NULL, 0};
+    const char *mark = strstr(template, route_model);
+    if (mark == NULL)
+        return strcmp(template, path) == 0;
+    size_t before = (size_t)(mark - template);
+    if (strncmp(template, path, before) != 0)
+        return false;
+    const char *name = path + before;
+    *ret_model = (struct span){name, strcspn(name, "/")};
+    return strcmp(name + ret_model->size, mark + strlen(route_model)) == 0 &&
+           store_name_valid(*ret_model);
+}
+
+enum status route_find(unsigned planes, const char *method, const char *path,
+                       const struct route **ret_route, struct span *ret_model)
 {
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (strcmp(path, routes[i].path) != 0)
+        if ((planes & (unsigned)routes[i].plane) == 0 || !matches(routes[i].path, path, ret_model))
             continue;
         *ret_route = &routes[i];
         const char *served = strcmp(method, "HEAD") == 0 ? "GET" : method;
         return strcmp(served, routes[i].method) == 0 ? STATUS_OK : STATUS_BAD_METHOD;
     }
+    *ret_model = (struct span){NULL, 0};
     return STATUS_NOT_FOUND;
+}
+
+bool route_takes_body(const struct route *route)
+{
+    return strcmp(route->method, "POST") == 0;
 }
 
 const char *route_allow(const struct route *route)
 {
-    return strcmp(route->method, "GET") == 0 ? "GET, HEAD" : route->method;
-}
-
-const char *route_content_type(const struct route *route)
-{
-    return route->id == ROUTE_METRICS ? "text/plain; version=0.0.4; charset=utf-8"
-                                      : "application/json";
+    return route_takes_body(route) ? route->method : "GET, HEAD";
 }

@@ -258,34 +258,21 @@ static struct json_value *make_model(const char *model)
     return map;
 }
 
-// As replies have it, or as a number.
+// The number, as replies have it or as a number, or one of the labels, which may stand at it.
 static struct json_value *make_version(uint64_t version)
 {
     char text[24];
     struct json_value *choices = json_value_new_list(), *map = json_value_new_map();
+    struct json_value *label = make("string", false);
     snprintf(text, sizeof(text), "%" PRIu64, version);
     json_value_push_int(choices, (int64_t)version);
     json_value_push_text(choices, text);
     json_value_push_number(choices, (double)NAN); // null
     json_value_set(map, "enum", choices);
-    return map;
-}
-
-// Version and label, both there.
-static struct json_value *make_both(void)
-{
-    struct json_value *properties = json_value_new_map(), *required = json_value_new_list();
-    struct json_value *map = json_value_new_map(), *version = json_value_new_map();
-    struct json_value *null = json_value_new_map();
-    json_value_set_text(null, "type", "null");
-    json_value_set(version, "not", null);
-    json_value_set(properties, "version", version);
-    json_value_set(properties, "label", make("string", false));
-    json_value_push_text(required, "version");
-    json_value_push_text(required, "label");
-    json_value_set(map, "properties", properties);
-    json_value_set(map, "required", required);
-    return map;
+    json_value_set_text(label, "pattern", "^[A-Za-z_][A-Za-z0-9._-]{0,63}$");
+    struct json_value *either = json_value_new_map();
+    set_any_of(either, map, label);
+    return either;
 }
 
 static struct json_value *make_body(const struct checkpoint *checkpoint, size_t max_candidates,
@@ -303,7 +290,6 @@ static struct json_value *make_body(const struct checkpoint *checkpoint, size_t 
     json_value_set(properties, "id", make_text(true));
     json_value_set(properties, "model", make_model(model));
     json_value_set(properties, "version", make_version(version));
-    json_value_set(properties, "label", make_text(true));
     json_value_set(properties, "unit", make_text(true));
     json_value_set(properties, "slots", make_count());
     json_value_set(properties, "timeout_us", make_count());
@@ -312,9 +298,7 @@ static struct json_value *make_body(const struct checkpoint *checkpoint, size_t 
     json_value_set(properties, "explain", make("boolean", true));
     json_value_set(properties, "timing", make("boolean", true));
     json_value_push_text(required, "candidates");
-    struct json_value *body = make_object(properties, required, false);
-    json_value_set(body, "not", make_both());
-    return body;
+    return make_object(properties, required, false);
 }
 
 enum status schema_json_write(const struct checkpoint *checkpoint, size_t max_candidates,

@@ -4,72 +4,99 @@
 #include "base/tick.h"
 #include "model/auction.h"
 #include "model/calibrate.h"
+#include "model/drift.h"
 #include "model/scorer.h"
+#include "proto/rank_explain.h"
+#include "proto/rank_peek.h"
 #include "proto/row_build.h"
 #include "server/server_metrics.h"
+#include "server/version_metrics.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include <string.h>
 
 enum {
     // Of a candidate, beside its values: id, bid, place in tables, results.
-    SERVE_CANDIDATE_BYTES = 512,
+    SERVE_CANDIDATE_BYTES = 640,
     // Of a request: ids, tables of the features, rounding of a few dozen allocations.
     SERVE_REQUEST_BYTES = 64 << 10,
-    // Longest text of a ranked candidate in the reply, without its id.
-    SERVE_RESULT_BYTES = 192,
+    // Longest text of a candidate in a reply, without its id.
+    SERVE_RESULT_BYTES = 320,
 };
 
 // Memory that a request of the most candidates needs; false: no machine has it.
-static bool plan(const struct serve_limits *limits, const struct registry_model *model,
+static bool plan(const struct serve_limits *limits, const struct registry_version *version,
                  size_t *ret_bytes)
 {
-    const struct row_layout *layout = &model->layout;
     const size_t most = limits->rank.max_candidates;
     const size_t row = SERVE_CANDIDATE_BYTES + RANK_MAX_ID_BYTES;
-    const size_t once = row_build_bytes(layout, most) + SERVE_REQUEST_BYTES;
+    const size_t once = row_build_bytes(&version->layout, most) + SERVE_REQUEST_BYTES +
+                        version->scorer.checkpoint.schema.count * sizeof(struct drift_outside);
     size_t rows = 0, score = 0;
     return num_mul(row, most, &rows) && num_add(rows, once, &rows) &&
-           scorer_bytes(&model->scorer, most, &score) && num_add(rows, score, ret_bytes);
+           scorer_bytes(&version->scorer, most, &score) && num_add(rows, score, ret_bytes);
 }
 
 enum status serve_init(struct serve *serve, const struct serve_limits *limits,
-                       const struct registry_model *model, struct metric_shard *shard)
+                       struct registry *registry, unsigned reader, struct metric_shard *shard)
 {
-    size_t bytes;
-    if (!plan(limits, model, &bytes))
-        return STATUS_NO_MEMORY;
-    *serve = (struct serve){.limits = *limits, .shard = shard};
-    TRY(arena_init(&serve->arena, bytes));
-    serve->reader = json_read_new(limits->max_body_bytes);
-    if (serve->reader == NULL) {
-        arena_fini(&serve->arena);
-        return STATUS_NO_MEMORY;
-    }
-    return STATUS_OK;
+    *serve =
+        (struct serve){.limits = *limits, .registry = registry, .reader = reader, .shard = shard};
+    buf_init(&serve->inflated, limits->max_body_bytes + JSON_READ_PADDING);
+    serve->reader_json = json_read_new(limits->max_body_bytes);
+    serve->inflater = gzip_inflater_new();
+    if (serve->reader_json != NULL && serve->inflater != NULL)
+        return STATUS_OK;
+    serve_fini(serve);
+    return STATUS_NO_MEMORY;
 }
 
 void serve_fini(struct serve *serve)
 {
-    json_read_free(serve->reader);
-    arena_fini(&serve->arena);
+    json_read_free(serve->reader_json);
+    gzip_inflater_free(serve->inflater);
+    buf_fini(&serve->inflated);
+    if (serve->arena_bytes > 0)
+        arena_fini(&serve->arena);
 }
 
 size_t serve_max_reply_bytes(const struct serve_limits *limits)
 {
-    // A byte of an id becomes up to six in JSON ("\u001f").
-    return (limits->rank.max_candidates + 4) * (6 * RANK_MAX_ID_BYTES + SERVE_RESULT_BYTES);
+    // A byte of an id becomes up to six in JSON ("\u001f"); an explanation has two ids.
+    return (limits->rank.max_candidates + 4) * (2 * 6 * RANK_MAX_ID_BYTES + SERVE_RESULT_BYTES);
+}
+
+// An empty arena that is large enough for the version.
+static enum status fit_arena(struct serve *serve, const struct registry_version *version)
+{
+    size_t bytes;
+    if (!plan(&serve->limits, version, &bytes))
+        return STATUS_NO_MEMORY;
+    if (serve->arena_bytes >= bytes) {
+        arena_reset(&serve->arena);
+        return STATUS_OK;
+    }
+    if (serve->arena_bytes > 0)
+        arena_fini(&serve->arena);
+    serve->arena_bytes = 0;
+    TRY(arena_init(&serve->arena, bytes));
+    serve->arena_bytes = bytes;
+    return STATUS_OK;
 }
 
 // A request on its way: what each stage leaves for the next. Everything lives in the arena.
 struct run {
     struct serve *serve;
-    const struct registry_model *model;
     const struct serve_call *call;
     struct buf *reply;
+    const struct registry_view *view;
+    const struct registry_model *model;
+    const struct registry_version *version;
     struct diag diag;
-    uint64_t lap_ns;                // end of the stage before
-    uint64_t stage_ns[RANK_STAGES]; // of the stages that were reached
+    bool patient;     // takes no look at the deadline
+    uint64_t lap_ns;  // end of the stage before
+    const char *body; // plain
+    size_t body_size;
     struct rank_request request;
     struct scorer_input input;
     float *logit, *pctr;          // (request.count)
@@ -85,17 +112,22 @@ static enum status out_of_memory(struct run *run)
 
 static void lap(struct run *run, enum rank_stage stage)
 {
-    uint64_t now = tick_ns();
-    run->stage_ns[stage] = now - run->lap_ns;
+    uint64_t now = tick_ns(), spent = now - run->lap_ns;
     run->lap_ns = now;
-    metric_observe(run->serve->shard, SERVER_METRICS_STAGE, stage,
-                   (double)run->stage_ns[stage] * 1e-9);
+    run->call->facts->stage_ns[stage] = spent;
+    metric_observe(run->serve->shard, SERVER_METRICS_STAGE, stage, (double)spent * 1e-9);
 }
 
-static enum status check_deadline(struct run *run, uint64_t now_ns, enum server_metrics_shed reason)
+// Late by the clock, by the deadline thread, or by a timeout that only the parsed body tells.
+static enum status check_deadline(struct run *run, enum server_metrics_shed reason)
 {
     const struct serve_call *call = run->call;
-    uint64_t timeout_us = run->request.timeout_us;
+    if (run->patient)
+        return STATUS_OK;
+    if (call->state != NULL &&
+        atomic_load_explicit(call->state, memory_order_relaxed) != call->expected)
+        return STATUS_DEADLINE; // counted by who has answered it
+    uint64_t now_ns = tick_ns(), timeout_us = run->request.timeout_us;
     // A difference, not a sum: a timeout of centuries must not wrap around to the past.
     bool late = (call->deadline_ns != 0 && now_ns >= call->deadline_ns) ||
                 (timeout_us != 0 && (now_ns - call->arrival_ns) / 1000 >= timeout_us);
@@ -105,35 +137,109 @@ static enum status check_deadline(struct run *run, uint64_t now_ns, enum server_
     return diag_set(&run->diag, STATUS_DEADLINE, "the deadline of the request has passed");
 }
 
-static enum status check_request(struct run *run)
+static enum status open_body(struct run *run)
 {
-    const struct rank_request *request = &run->request;
-    if (request->model.data != NULL && !span_is(request->model, run->model->name))
-        return diag_at_path(&run->diag, STATUS_NOT_FOUND, "model", "no such model is loaded");
-    if (request->explain)
-        return diag_at_path(&run->diag, STATUS_INVALID, "explain",
-                            "explanations are not served; leave it out or send false");
-    run->priced = request->candidates[0].has_bid; // the reader has seen to all or none
+    const struct serve_call *call = run->call;
+    run->body = call->body;
+    run->body_size = call->size;
+    if (!call->gzip)
+        return STATUS_OK;
+    struct serve *serve = run->serve;
+    buf_clear(&serve->inflated);
+    TRY(gzip_inflate(serve->inflater, call->body, call->size, &serve->inflated,
+                     serve->limits.max_body_bytes, &run->diag));
+    run->body_size = serve->inflated.size;
+    static const char zeros[JSON_READ_PADDING];
+    buf_append(&serve->inflated, zeros, sizeof(zeros));
+    if (buf_status(&serve->inflated) != STATUS_OK)
+        return diag_set(&run->diag, STATUS_NO_MEMORY, "no memory for the body");
+    run->body = serve->inflated.data;
     return STATUS_OK;
 }
 
-static void count_features(struct metric_shard *shard, const struct row_counts *counts)
+static enum status read_body(struct run *run)
 {
-    metric_add(shard, SERVER_METRICS_MISSING, 0, counts->missing);
+    struct serve *serve = run->serve;
+    if (fit_arena(serve, run->version) != STATUS_OK)
+        return diag_set(&run->diag, STATUS_NO_MEMORY, "no memory for the model");
+    return json_read_rank(serve->reader_json, run->body, run->body_size, &run->version->layout,
+                          &serve->limits.rank, &serve->arena, &run->request, &run->diag);
+}
+
+// The body names the version whose features it has. A glance finds the names; what the parser finds
+// counts, and if that is something else, the body is read again.
+static enum status choose_and_read(struct run *run)
+{
+    struct rank_peek peek = {.version = 0};
+    if (run->view->count == 0)
+        return diag_set(&run->diag, STATUS_UNAVAILABLE, "no model is loaded yet");
+    rank_peek(run->body, run->body_size, RANK_PEEK_NAMES, &peek);
+    TRY(registry_choose(run->view, peek.model, peek.version, peek.label, &run->model, &run->version,
+                        &run->diag));
+    TRY(read_body(run));
+    const struct rank_request *request = &run->request;
+    const struct registry_version *glanced = run->version;
+    TRY(registry_choose(run->view, request->model, request->version, request->label, &run->model,
+                        &run->version, &run->diag));
+    return run->version == glanced ? STATUS_OK : read_body(run);
+}
+
+static void count_invalid(const struct run *run, size_t feature, enum version_metrics_reason reason,
+                          uint64_t n)
+{
+    if (n > 0)
+        version_metrics_invalid(run->version->metrics, run->serve->reader, feature, reason, n);
+}
+
+static void count_features(const struct run *run)
+{
+    const struct row_counts *counts = &run->request.counts;
+    struct metric_shard *shard = run->serve->shard;
+    for (size_t i = 0; i < run->version->layout.feature_count; i++) {
+        const struct row_tally *tally = &run->request.tally[i];
+        count_invalid(run, i, VERSION_METRICS_MISSING, tally->missing);
+        count_invalid(run, i, VERSION_METRICS_UNKNOWN, tally->unknown_ids);
+    }
     metric_add(shard, SERVER_METRICS_UNKNOWN, 0, counts->unknown);
-    metric_add(shard, SERVER_METRICS_UNKNOWN_IDS, 0, counts->unknown_ids);
     metric_add(shard, SERVER_METRICS_EMPTY_LISTS, 0, counts->empty_lists);
     metric_add(shard, SERVER_METRICS_CUT_LISTS, 0, counts->cut_lists);
 }
 
 static enum status parse(struct run *run)
 {
-    struct serve *serve = run->serve;
-    TRY(json_read_rank(serve->reader, run->call->body, run->call->size, &run->model->layout,
-                       &serve->limits.rank, &serve->arena, &run->request, &run->diag));
-    TRY(check_request(run));
-    count_features(serve->shard, &run->request.counts);
-    metric_observe(serve->shard, SERVER_METRICS_REQUEST_CANDIDATES, 0, (double)run->request.count);
+    TRY(open_body(run));
+    TRY(choose_and_read(run));
+    struct serve_facts *facts = run->call->facts;
+    memcpy(facts->model, run->model->name, sizeof(facts->model));
+    facts->version = run->version->number;
+    facts->candidates = run->request.count;
+    if (run->request.explain)
+        return diag_at_path(&run->diag, STATUS_INVALID, "explain",
+                            "POST the same body to /v1/explain; leave it out or send false here");
+    run->priced = run->request.candidates[0].has_bid; // the reader has seen to all or none
+    count_features(run);
+    metric_observe(run->serve->shard, SERVER_METRICS_REQUEST_CANDIDATES, 0,
+                   (double)run->request.count);
+    return STATUS_OK;
+}
+
+// Raw values against the training ranges that the model file has.
+static enum status count_outside(struct run *run)
+{
+    const struct checkpoint *checkpoint = &run->version->scorer.checkpoint;
+    const struct rank_request *request = &run->request;
+    if (checkpoint->ranges == NULL)
+        return STATUS_OK;
+    struct drift_outside *outside =
+        arena_zero_array(&run->serve->arena, checkpoint->schema.count, sizeof(*outside));
+    if (outside == NULL)
+        return out_of_memory(run);
+    drift_ranges(&checkpoint->schema, checkpoint->ranges, request->shared, request->items,
+                 request->count, outside);
+    for (size_t i = 0; i < checkpoint->schema.count; i++) {
+        count_invalid(run, i, VERSION_METRICS_BELOW, outside[i].below);
+        count_invalid(run, i, VERSION_METRICS_ABOVE, outside[i].above);
+    }
     return STATUS_OK;
 }
 
@@ -141,10 +247,11 @@ static enum status featurise(struct run *run)
 {
     struct arena *arena = &run->serve->arena;
     size_t n = run->request.count;
+    TRY(count_outside(run));
     run->logit = arena_array(arena, n, sizeof(float));
     run->pctr = arena_array(arena, n, sizeof(float));
     run->places = arena_array(arena, n, sizeof(*run->places));
-    if (scorer_featurise(&run->model->scorer, run->request.shared, run->request.items, n, arena,
+    if (scorer_featurise(&run->version->scorer, run->request.shared, run->request.items, n, arena,
                          &run->input) != STATUS_OK ||
         arena->overflowed)
         return out_of_memory(run);
@@ -154,9 +261,14 @@ static enum status featurise(struct run *run)
 static enum status score(struct run *run)
 {
     size_t n = run->request.count;
-    if (scorer_logits(&run->model->scorer, &run->input, n, &run->serve->arena, run->logit) !=
-        STATUS_OK)
+    struct scorer_run scoring;
+    if (scorer_begin(&run->version->scorer, &run->input, &run->serve->arena, &scoring) != STATUS_OK)
         return out_of_memory(run);
+    for (size_t first = 0; first < n; first += SCORER_TILE) {
+        TRY(check_deadline(run, SERVER_METRICS_DEADLINE_COMPUTE));
+        size_t count = n - first < SCORER_TILE ? n - first : SCORER_TILE;
+        scorer_tile(&scoring, first, count, run->logit);
+    }
     metric_add(run->serve->shard, SERVER_METRICS_CANDIDATES, 0, n);
     return STATUS_OK;
 }
@@ -165,21 +277,20 @@ static enum status calibrate(struct run *run)
 {
     size_t n = run->request.count;
     enum status code =
-        calibrate_apply(&run->model->scorer.checkpoint.calibrate, run->logit, n, run->pctr);
-    if (code == STATUS_OK)
+        calibrate_apply(&run->version->scorer.checkpoint.calibrate, run->logit, n, run->pctr);
+    if (code == STATUS_OK) {
+        version_metrics_pctr(run->version->metrics, run->serve->reader, run->pctr, n);
         return code;
+    }
     metric_add(run->serve->shard, SERVER_METRICS_NOT_FINITE, 0, 1);
     return diag_set(&run->diag, code, "the model gave a score that is not finite");
 }
 
-static enum status rank(struct run *run)
+// places and auction, by eCPM; with gamma 0 by bid.
+static enum status run_auction(struct run *run, double gamma, double floor_ecpm)
 {
     const struct rank_request *request = &run->request;
-    size_t n = request->count, slots = request->slots > n ? 0 : (size_t)request->slots;
-    if (!run->priced) {
-        auction_by_pctr(run->pctr, n, slots, run->places, &run->auction);
-        return STATUS_OK;
-    }
+    size_t n = request->count;
     double *bids = arena_array(&run->serve->arena, n, sizeof(*bids));
     if (bids == NULL)
         return out_of_memory(run);
@@ -187,13 +298,23 @@ static enum status rank(struct run *run)
         bids[i] = request->candidates[i].bid;
     struct auction_rules rules = {
         .floor_bid = request->floor_bid,
-        .floor_ecpm = request->floor_ecpm,
-        .gamma = 1.0,
-        .slots = slots,
+        .floor_ecpm = floor_ecpm,
+        .gamma = gamma,
+        .slots = request->slots > n ? 0 : (size_t)request->slots,
     };
     auction_run(&rules, bids, run->pctr, n, run->places, &run->auction);
     assert(run->auction.invalid == 0); // the reader bounds bids, calibration bounds pctr
     metric_add(run->serve->shard, SERVER_METRICS_BELOW_FLOOR, 0, run->auction.below_floor);
+    return STATUS_OK;
+}
+
+static enum status rank(struct run *run)
+{
+    const struct rank_request *request = &run->request;
+    if (run->priced)
+        return run_auction(run, 1.0, request->floor_ecpm);
+    size_t n = request->count, slots = request->slots > n ? 0 : (size_t)request->slots;
+    auction_by_pctr(run->pctr, n, slots, run->places, &run->auction);
     return STATUS_OK;
 }
 
@@ -207,49 +328,87 @@ static struct rank_result result_of(const struct run *run, const struct auction_
     };
 }
 
-static enum status encode(struct run *run)
+static struct rank_reply reply_of(const struct run *run)
+{
+    return (struct rank_reply){
+        .id = run->request.id,
+        .model = run->model->name,
+        .version = run->version->text,
+        .arm = "control", // what serves without an experiment
+        .request = &run->request,
+        .below_floor = (uint32_t)run->auction.below_floor,
+        .gamma = run->call->facts->degraded ? 0.0 : 1.0,
+        .priced = run->priced,
+        .degraded = run->call->facts->degraded,
+        .timing_ns = run->request.timing ? run->call->facts->stage_ns : NULL,
+    };
+}
+
+// Not the client's fault: the buffer's ceiling is above every reply (serve_max_reply_bytes).
+static enum status check_reply(struct run *run)
+{
+    if (buf_status(run->reply) == STATUS_OK)
+        return STATUS_OK;
+    return diag_set(&run->diag, STATUS_NO_MEMORY, "no memory for the reply");
+}
+
+static enum status encode_ranked(struct run *run)
 {
     size_t shown = run->auction.shown;
     struct rank_result *results = arena_array(&run->serve->arena, shown, sizeof(*results));
     if (results == NULL)
         return out_of_memory(run);
-    for (size_t i = 0; i < shown; i++) {
+    for (size_t i = 0; i < shown; i++)
         results[i] = result_of(run, &run->places[i]);
-        metric_observe(run->serve->shard, SERVER_METRICS_PCTR, 0, (double)results[i].pctr);
-    }
+    struct rank_reply reply = reply_of(run);
+    reply.results = results;
+    reply.count = shown;
     struct rank_result next;
-    bool cut = run->priced && run->auction.eligible > shown;
-    if (cut)
+    if (run->priced && run->auction.eligible > shown) {
         next = result_of(run, &run->places[shown]);
-    struct rank_reply reply = {
-        .id = run->request.id,
-        .model = run->model->name,
-        .version = run->model->version,
-        .arm = "control", // what serves without an experiment
-        .request = &run->request,
-        .results = results,
-        .count = shown,
-        .next = cut ? &next : NULL,
-        .below_floor = (uint32_t)run->auction.below_floor,
-        .gamma = 1.0,
-        .priced = run->priced,
-        .timing_ns = run->request.timing ? run->stage_ns : NULL,
-    };
+        reply.next = &next;
+    }
     rank_encode(&reply, run->reply);
-    if (buf_status(run->reply) == STATUS_OK)
-        return STATUS_OK;
-    // Not the client's fault: the buffer's ceiling is above every reply (serve_max_reply_bytes).
-    return diag_set(&run->diag, STATUS_NO_MEMORY, "no memory for the reply");
+    return check_reply(run);
+}
+
+static enum status encode_explained(struct run *run)
+{
+    _Static_assert((int)AUCTION_NEXT == (int)RANK_BINDING_NEXT &&
+                       (int)AUCTION_FLOOR_BID == (int)RANK_BINDING_BID &&
+                       (int)AUCTION_FLOOR_ECPM == (int)RANK_BINDING_ECPM,
+                   "the auction's words are those of the reply");
+    size_t n = run->request.count, ranked = run->auction.eligible;
+    struct rank_explained *all = arena_zero_array(&run->serve->arena, n, sizeof(*all));
+    if (all == NULL)
+        return out_of_memory(run);
+    for (size_t i = 0; i < n; i++) {
+        all[i].logit = run->logit[i];
+        all[i].pctr = run->pctr[i];
+        all[i].ecpm = 1000.0 * (double)run->pctr[i] * run->request.candidates[i].bid;
+    }
+    for (size_t i = 0; i < ranked; i++) {
+        const struct auction_place *place = &run->places[i];
+        struct rank_explained *one = &all[place->ad];
+        one->rank = (uint32_t)i + 1;
+        one->price = place->price;
+        one->binding = (enum rank_binding)place->binding;
+        one->has_next = i + 1 < ranked;
+        one->next = one->has_next ? run->places[i + 1].ad : 0;
+    }
+    struct rank_reply reply = reply_of(run);
+    rank_explain_encode(&reply, all, run->reply);
+    return check_reply(run);
 }
 
 // The life of a request, from top to bottom.
-static enum status stages(struct run *run)
+static enum status stages(struct run *run, enum status (*encode)(struct run *run))
 {
     lap(run, RANK_QUEUE);
-    TRY(check_deadline(run, run->lap_ns, SERVER_METRICS_DEADLINE_QUEUE));
+    TRY(check_deadline(run, SERVER_METRICS_DEADLINE_QUEUE));
     TRY(parse(run));
     lap(run, RANK_PARSE);
-    TRY(check_deadline(run, run->lap_ns, SERVER_METRICS_DEADLINE_PARSE));
+    TRY(check_deadline(run, SERVER_METRICS_DEADLINE_PARSE));
     TRY(featurise(run));
     lap(run, RANK_FEATURISE);
     TRY(score(run));
@@ -263,23 +422,70 @@ static enum status stages(struct run *run)
     return STATUS_OK;
 }
 
-enum status serve_rank(struct serve *serve, const struct registry_model *model,
-                       const struct serve_call *call, struct buf *reply)
+// The same without a score: all candidates have one pctr, which is not told.
+static enum status stages_by_bid(struct run *run)
 {
-    struct run run = {
+    TRY(parse(run));
+    if (!run->priced)
+        return diag_set(&run->diag, STATUS_DEADLINE, "the deadline of the request has passed");
+    size_t n = run->request.count;
+    run->pctr = arena_array(&run->serve->arena, n, sizeof(float));
+    run->places = arena_array(&run->serve->arena, n, sizeof(*run->places));
+    if (run->serve->arena.overflowed)
+        return out_of_memory(run);
+    for (size_t i = 0; i < n; i++)
+        run->pctr[i] = 0.5F;
+    TRY(run_auction(run, 0.0, 0.0));
+    run->call->facts->degraded = true;
+    return encode_ranked(run);
+}
+
+static struct run begin(struct serve *serve, const struct serve_call *call, struct buf *reply)
+{
+    return (struct run){
         .serve = serve,
-        .model = model,
         .call = call,
         .reply = reply,
+        .view = registry_pin(serve->registry, serve->reader),
         .lap_ns = tick_ns() - call->queue_ns,
     };
-    arena_reset(&serve->arena);
-    enum status code = stages(&run);
+}
+
+static enum status end(struct run *run, enum status code)
+{
     if (code != STATUS_OK) {
-        buf_clear(reply);
-        rank_encode_error(&run.diag, code, reply);
+        buf_clear(run->reply);
+        rank_encode_error(&run->diag, code, run->reply);
     }
-    metric_observe(serve->shard, SERVER_METRICS_DURATION, 0,
-                   (double)(tick_ns() - call->arrival_ns) * 1e-9);
+    registry_unpin(run->serve->registry, run->serve->reader);
     return code;
+}
+
+static enum status serve_whole(struct serve *serve, const struct serve_call *call,
+                               struct buf *reply, enum version_metrics_api api,
+                               enum status (*encode)(struct run *run))
+{
+    struct run run = begin(serve, call, reply);
+    enum status code = stages(&run, encode);
+    if (run.version != NULL)
+        version_metrics_answered(run.version->metrics, serve->reader, api,
+                                 (double)(tick_ns() - call->arrival_ns) * 1e-9);
+    return end(&run, code);
+}
+
+enum status serve_rank(struct serve *serve, const struct serve_call *call, struct buf *reply)
+{
+    return serve_whole(serve, call, reply, VERSION_METRICS_RANK, encode_ranked);
+}
+
+enum status serve_explain(struct serve *serve, const struct serve_call *call, struct buf *reply)
+{
+    return serve_whole(serve, call, reply, VERSION_METRICS_EXPLAIN, encode_explained);
+}
+
+enum status serve_by_bid(struct serve *serve, const struct serve_call *call, struct buf *reply)
+{
+    struct run run = begin(serve, call, reply);
+    run.patient = true;
+    return end(&run, stages_by_bid(&run));
 }

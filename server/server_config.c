@@ -1,13 +1,11 @@
 #include "server/server_config.h"
 
-#include "model/store.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct cfg_option options[] = {
-#define CFG(...) CFG_ROW(struct server_config, __VA_ARGS__)
+#define CFG(...) CFG_LIVE_ROW(struct server_config, __VA_ARGS__)
 #include "server/server_config.def"
 #undef CFG
 };
@@ -25,27 +23,29 @@ const struct cfg_table *server_config_table(void)
 
 static enum status check(const struct server_config *config, struct diag *reterr)
 {
-    if (config->model_folder[0] == '\0')
+    bool folder = config->model_folder[0] != '\0';
+    if (config->models == NULL && !folder)
         return diag_at_path(reterr, STATUS_CONFIG, "model.folder",
-                            "no model folder is given; for example --set model.folder=models/ctr");
-    if (config->model_name[0] != '\0' && !store_name_valid(span_of(config->model_name)))
-        return diag_at_path(reterr, STATUS_CONFIG, "model.name",
-                            "'%s' is not a name: a letter, digit or _, then up to 63 of these, "
-                            "'.' or '-'",
-                            config->model_name);
+                            "no model is given; for example --model.folder=models/ctr");
+    if (config->models != NULL && folder)
+        return diag_at_path(reterr, STATUS_CONFIG, "model.folder",
+                            "give either this or models, not both");
+    if (config->admin_port >= 0 && config->admin_token_file[0] == '\0')
+        return diag_at_path(reterr, STATUS_CONFIG, "admin.token_file", "admin.port needs one");
+    struct lifecycle_plan plan;
+    TRY(server_config_plan(config, &plan, reterr));
+    lifecycle_plan_fini(&plan);
     return STATUS_OK;
 }
 
 enum status server_config_load(const struct cfg_sources *sources, struct server_config *ret_config,
                                struct diag *reterr)
 {
-    struct server_config config = {0};
-    struct yamldoc *doc = NULL;
-    TRY(cfg_load(&table, sources, &config, &doc, reterr));
-    yamldoc_free(doc); // no option is a tree
+    struct server_config config = {.doc = NULL};
+    TRY(cfg_load(&table, sources, &config, &config.doc, reterr));
     enum status code = check(&config, reterr);
     if (code != STATUS_OK) {
-        cfg_fini(&table, &config);
+        server_config_fini(&config);
         return code;
     }
     *ret_config = config;
@@ -55,6 +55,16 @@ enum status server_config_load(const struct cfg_sources *sources, struct server_
 void server_config_fini(struct server_config *config)
 {
     cfg_fini(&table, config);
+    yamldoc_free(config->doc);
+    config->doc = NULL;
+}
+
+enum status server_config_plan(const struct server_config *config, struct lifecycle_plan *ret_plan,
+                               struct diag *reterr)
+{
+    return config->models != NULL
+               ? lifecycle_plan_read(config->models, ret_plan, reterr)
+               : lifecycle_plan_one(config->model_folder, config->model_name, ret_plan, reterr);
 }
 
 const char *server_config_choice(const char *key, int index, char *word, size_t size)

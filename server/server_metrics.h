@@ -16,8 +16,11 @@ enum server_metric {
 // Why a request was given up.
 #define SERVER_METRICS_SHED_TABLE(X)                                                               \
     X(SERVER_METRICS_QUEUE_FULL, "queue_full")                                                     \
+    X(SERVER_METRICS_QUEUE_BYTES_FULL, "queue_bytes")                                              \
+    X(SERVER_METRICS_DEADLINE_ADMISSION, "deadline_admission")                                     \
     X(SERVER_METRICS_DEADLINE_QUEUE, "deadline_queue")                                             \
     X(SERVER_METRICS_DEADLINE_PARSE, "deadline_parse")                                             \
+    X(SERVER_METRICS_DEADLINE_COMPUTE, "deadline_compute")                                         \
     X(SERVER_METRICS_DRAINING, "draining")                                                         \
     X(SERVER_METRICS_BODY_TOO_LARGE, "body_too_large")                                             \
     X(SERVER_METRICS_CLIENT_GONE, "client_gone")
@@ -30,8 +33,11 @@ struct server_metrics {
     struct metric_set *set;
 };
 
-// Shard 0 is the I/O thread's, shard 1 + i worker i's.
-MUST_USE enum status server_metrics_init(struct server_metrics *metrics, unsigned workers);
+// Why a line of the access log was not written: values of SERVER_METRICS_ACCESS_LOST.
+enum server_metrics_loss { SERVER_METRICS_LOST_RATE, SERVER_METRICS_LOST_FULL };
+
+// A shard for each thread that counts.
+MUST_USE enum status server_metrics_init(struct server_metrics *metrics, unsigned threads);
 void server_metrics_fini(struct server_metrics *metrics);
 
 // One answered request. `route` NULL: a path that the table does not have.

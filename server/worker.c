@@ -29,47 +29,66 @@ static bool client_gone(const struct slot *slot)
     return poll(&probe, 1, 0) == 1;
 }
 
-static enum status refuse(struct slot *slot)
+static void call_of(const struct slot *slot, struct slot_answer *answer, struct serve_call *ret)
 {
-    rank_encode_error(NULL, STATUS_UNAVAILABLE, &slot->reply);
-    return STATUS_UNAVAILABLE;
-}
-
-static enum status answer(struct worker *worker, struct slot *slot)
-{
-    struct serve *serve = &worker->serve;
-    if (client_gone(slot)) {
-        server_metrics_shed(serve->shard, SERVER_METRICS_CLIENT_GONE);
-        return refuse(slot);
-    }
-    struct serve_call call = {
+    *ret = (struct serve_call){
         .body = slot->body.data,
         .size = slot->body_size,
+        .gzip = slot->gzip,
         .arrival_ns = slot->arrival_ns,
         .deadline_ns = slot->deadline_ns,
         .queue_ns = tick_ns() - slot->queued_ns,
+        .state = &slot->state,
+        .expected = SLOT_TAKEN,
+        .facts = &answer->facts,
     };
-    const struct registry_model *model = registry_model(worker->parts->registry);
-    return slot->route->serve(serve, model, &call, &slot->reply);
 }
 
-// `code` is that of the reply, which is made.
-static void finish(const struct worker_parts *parts, struct slot *slot, enum status code)
+// Into slot->reply, for a slot that is TAKEN.
+static void answer(struct worker *worker, struct slot *slot)
 {
-    slot->outcome = code;
+    struct slot_answer *reply = &slot->reply;
+    if (client_gone(slot)) {
+        server_metrics_shed(worker->serve.shard, SERVER_METRICS_CLIENT_GONE);
+        slot_fail(reply, NULL, STATUS_UNAVAILABLE);
+        return;
+    }
+    struct serve_call call;
+    call_of(slot, reply, &call);
+    reply->code = slot->route->serve(&worker->serve, &call, &reply->body);
+    int policy = atomic_load_explicit(&worker->parts->live->on_deadline, memory_order_relaxed);
+    if (reply->code != STATUS_DEADLINE || policy != LIVE_BY_BID || slot->route->id != ROUTE_RANK ||
+        slot_state(slot) != SLOT_TAKEN)
+        return;
+    buf_clear(&reply->body);
+    reply->code = serve_by_bid(&worker->serve, &call, &reply->body);
+}
+
+// The slot's reply is made, unless the deadline thread was faster: then it has woken the
+// connection.
+static void finish(const struct worker_parts *parts, struct slot *slot)
+{
+    deadline_remove(parts->deadline, slot);
     if (slot_move(slot, SLOT_TAKEN, SLOT_DONE))
-        parts->wake(slot);
+        slot->wake(slot);
+    slot_release(slot);
 }
 
 static void *run(void *argument)
 {
     struct worker *worker = argument;
+    const struct worker_parts *parts = worker->parts;
     void *item;
-    while (queue_take(worker->parts->queue, &item)) {
+    while (queue_take(parts->queue, &item)) {
         struct slot *slot = item;
-        if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
-            finish(worker->parts, slot, answer(worker, slot));
-        slot_release(worker->parts->slots, slot);
+        admit_take(parts->admit, slot);
+        bool taken = slot_move(slot, SLOT_QUEUED, SLOT_TAKEN);
+        uint64_t begun_ns = tick_ns();
+        if (taken)
+            answer(worker, slot);
+        bool served = taken && slot->reply.code == STATUS_OK;
+        admit_leave(parts->admit, slot, served ? tick_ns() - begun_ns : 0);
+        finish(parts, slot);
     }
     return NULL;
 }
@@ -79,8 +98,8 @@ static enum status start_all(struct worker_crew *crew, unsigned count, struct di
     for (; crew->ready < count; crew->ready++) {
         struct worker *worker = &crew->workers[crew->ready];
         worker->parts = &crew->parts;
-        if (serve_init(&worker->serve, &crew->parts.limits, registry_model(crew->parts.registry),
-                       metric_shard(crew->parts.metrics->set, crew->ready + 1)) != STATUS_OK)
+        if (serve_init(&worker->serve, &crew->parts.limits, crew->parts.registry, crew->ready,
+                       metric_shard(crew->parts.metrics->set, crew->ready)) != STATUS_OK)
             return diag_set(reterr, STATUS_NO_MEMORY, "no memory for worker %u", crew->ready);
     }
     for (; crew->running < count; crew->running++) {
@@ -114,9 +133,10 @@ unsigned worker_refuse(struct worker_crew *crew)
     void *item;
     for (; queue_take(crew->parts.queue, &item); count++) {
         struct slot *slot = item;
+        admit_undo(crew->parts.admit, slot);
         if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
-            finish(&crew->parts, slot, refuse(slot));
-        slot_release(crew->parts.slots, slot);
+            slot_fail(&slot->reply, NULL, STATUS_UNAVAILABLE);
+        finish(&crew->parts, slot);
     }
     return count;
 }

@@ -1,12 +1,15 @@
 // The threads that rank: one per core, each takes a request from the queue, serves it from parse to
 // encode, and wakes its connection. Each owns its arena, parser and metric shard; nothing is shared
-// but the queue and the model.
+// but the queue and the models.
 #pragma once
 
 #include "base/queue.h"
 #include "base/status.h"
-#include "server/observe.h"
+#include "server/admit.h"
+#include "server/deadline.h"
+#include "server/live.h"
 #include "server/serve.h"
+#include "server/server_metrics.h"
 #include "server/slot.h"
 
 struct worker_crew; // owns threads
@@ -14,14 +17,16 @@ struct worker_crew; // owns threads
 // What all workers share; outlives them.
 struct worker_parts {
     struct queue *queue; // of struct slot
-    struct slot_pool *slots;
-    const struct registry *registry;
+    struct admit *admit;
+    struct deadline *deadline;
+    struct registry *registry;
     struct server_metrics *metrics;
+    const struct live *live;
     struct serve_limits limits;
-    void (*wake)(struct slot *slot); // called when the slot is SLOT_DONE
 };
 
-// Starts `count` threads. STATUS_NO_MEMORY, STATUS_IO (a thread could not be made): then none runs.
+// Starts `count` threads: readers 0 .. count - 1 of the registry and of the metrics.
+// STATUS_NO_MEMORY, STATUS_IO (a thread could not be made): then none runs.
 MUST_USE enum status worker_start(const struct worker_parts *parts, unsigned count,
                                   struct worker_crew **ret_crew, struct diag *reterr);
 // The queue was closed: what is still in it is answered 503 instead of ranked, so that worker_stop

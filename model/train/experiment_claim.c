@@ -22,7 +22,6 @@ void experiment_claim_text(const struct experiment *experiment, struct buf *out)
     plain.train.train_threads = 0;
     plain.train.train_checkpoint_minutes = 0;
     cfg_dump(&experiment_table, &plain, out);
-    train_config_features(&plain.train, out);
 }
 
 // *ret_there: OUT/NAME is there and says `text`. STATUS_CONFIG with `words` if it says otherwise.

@@ -178,65 +178,6 @@ bool train_config_moves_input(const struct train_config *config, const char *tow
            strcmp(tower, muted[config->base_gradient]) != 0;
 }
 
-static void train_config_quote(struct span text, struct buf *out)
-{
-    buf_char(out, '"');
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c < 0x20)
-            buf_printf(out, "\\x%02x", c);
-        else
-            buf_char(out, (char)c);
-    }
-    buf_char(out, '"');
-}
-
-// A tree in flow style; its depth is bounded by the reader (YAMLDOC_MAX_DEPTH).
-static void train_config_tree(const struct yamldoc_node *node, struct buf *out)
-{
-    switch (node->kind) {
-    case YAMLDOC_NULL:
-        buf_text(out, "null");
-        break;
-    case YAMLDOC_SCALAR:
-        if (node->quoted)
-            train_config_quote(node->text, out);
-        else
-            buf_span(out, node->text);
-        break;
-    case YAMLDOC_LIST:
-    case YAMLDOC_MAP:
-        buf_char(out, node->kind == YAMLDOC_LIST ? '[' : '{');
-        for (size_t i = 0; i < node->count; i++) {
-            if (i > 0)
-                buf_text(out, ", ");
-            if (node->kind == YAMLDOC_MAP) {
-                train_config_tree(node->keys[i], out);
-                buf_text(out, ": ");
-            }
-            train_config_tree(node->items[i], out);
-        }
-        buf_char(out, node->kind == YAMLDOC_LIST ? ']' : '}');
-        break;
-    }
-}
-
-void train_config_features(const struct train_config *config, struct buf *out)
-{
-    if (config->csv != NULL) {
-        buf_text(out, "csv: ");
-        train_config_tree(config->csv, out);
-        buf_char(out, '\n');
-    }
-    if (config->features == NULL)
-        return;
-    buf_text(out, "features: ");
-    train_config_tree(config->features, out);
-    buf_char(out, '\n');
-}
-
 void train_config_identity(const struct train_config *config, struct buf *out)
 {
     static char none[] = "";
@@ -246,7 +187,6 @@ void train_config_identity(const struct train_config *config, struct buf *out)
     plain.train_threads = 0;
     plain.train_checkpoint_minutes = 0;
     cfg_dump(&train_config_table, &plain, out);
-    train_config_features(config, out);
     if (config->teacher[0] != '\0')
         buf_text(out, "# with a teacher that was there before\n");
 }
@@ -254,5 +194,4 @@ void train_config_identity(const struct train_config *config, struct buf *out)
 void train_config_yaml(const struct train_config *config, struct buf *out)
 {
     cfg_dump(&train_config_table, config, out);
-    train_config_features(config, out);
 }

@@ -54,7 +54,5 @@ bool train_config_moves_input(const struct train_config *config, const char *tow
 // The options that decide the result as YAML: without paths, threads and minutes. Goes into the
 // checkpoint's lineage and tells whether a saved state belongs to this configuration.
 void train_config_identity(const struct train_config *config, struct buf *out);
-// The trees `csv` and `features`, each a line of YAML; nothing without them.
-void train_config_features(const struct train_config *config, struct buf *out);
 // All of it as YAML that loads back to the same: the run folder's config.yaml.
 void train_config_yaml(const struct train_config *config, struct buf *out);

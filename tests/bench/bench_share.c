@@ -11,6 +11,7 @@
 //   bench_share MODELDIR REQUESTS   a line a request: the whole, then its candidates one by one
 #include "base/log.h"
 #include "base/tick.h"
+#include "server/lifecycle.h"
 #include "server/serve.h"
 #include "server/server_metrics.h"
 
@@ -29,7 +30,9 @@ struct body {
 };
 
 struct share {
-    struct registry registry;
+    struct registry *registry;
+    struct lifecycle *lifecycle;
+    const struct registry_version *version; // the only one
     struct server_metrics metrics;
     struct serve serve;
     struct serve_limits limits;
@@ -72,22 +75,36 @@ static void read_bodies(struct share *share, const char *path)
 
 static const struct scorer *scorer_of(const struct share *share)
 {
-    return &registry_model(&share->registry)->scorer;
+    return &share->version->scorer;
+}
+
+static void open_model(struct share *share, const char *folder)
+{
+    struct diag diag = {0};
+    struct lifecycle_parts parts = {.readers = 1};
+    struct lifecycle_plan plan;
+    need(kernels_choose("auto", &parts.kernels, &diag), &diag);
+    need(lifecycle_plan_one(folder, "", &plan, &diag), &diag);
+    share->registry = registry_new(1);
+    if (share->registry == NULL)
+        need(STATUS_NO_MEMORY, &diag);
+    need(lifecycle_start(share->registry, &plan, &parts, &share->lifecycle, &diag), &diag);
+    lifecycle_plan_fini(&plan);
+    share->version = registry_pin(share->registry, 0)->models[0].current;
+    registry_unpin(share->registry, 0); // nobody replaces it
 }
 
 static void open_all(struct share *share, char **argv)
 {
     struct diag diag = {0};
-    const struct kernels *kernels;
     size_t bytes = 0;
     read_bodies(share, argv[2]);
     share->limits =
         (struct serve_limits){.max_body_bytes = 4 << 20, .rank = {.max_candidates = MAX_REQUESTS}};
-    need(kernels_choose("auto", &kernels, &diag), &diag);
-    need(registry_open(argv[1], "", kernels, &share->registry, &diag), &diag);
+    open_model(share, argv[1]);
     need(server_metrics_init(&share->metrics, 1), &diag);
-    need(serve_init(&share->serve, &share->limits, registry_model(&share->registry),
-                    metric_shard(share->metrics.set, 1)),
+    need(serve_init(&share->serve, &share->limits, share->registry, 0,
+                    metric_shard(share->metrics.set, 0)),
          &diag);
     buf_init(&share->reply, serve_max_reply_bytes(&share->limits));
     if (!scorer_bytes(scorer_of(share), MAX_REQUESTS, &bytes))
@@ -109,19 +126,21 @@ static void close_all(struct share *share)
     buf_fini(&share->reply);
     serve_fini(&share->serve);
     server_metrics_fini(&share->metrics);
-    registry_close(&share->registry);
+    lifecycle_stop(share->lifecycle);
+    lifecycle_free(share->lifecycle);
+    registry_free(share->registry);
 }
 
 // ---- the three ways
 
 static void ask(struct share *share, const struct body *body)
 {
+    struct serve_facts facts = {.version = 0};
     const struct serve_call call = {
-        .body = body->text, .size = body->size, .arrival_ns = tick_ns()};
+        .body = body->text, .size = body->size, .arrival_ns = tick_ns(), .facts = &facts};
     struct diag diag = {0};
     buf_clear(&share->reply);
-    enum status code =
-        serve_rank(&share->serve, registry_model(&share->registry), &call, &share->reply);
+    enum status code = serve_rank(&share->serve, &call, &share->reply);
     if (code != STATUS_OK)
         need(diag_set(&diag, code, "%s", buf_view(&share->reply).data), &diag);
 }
@@ -142,9 +161,8 @@ static void parse(struct share *share)
     const struct body *body = &share->bodies[0];
     struct diag diag = {0};
     arena_reset(&share->arena);
-    need(json_read_rank(share->serve.reader, body->text, body->size,
-                        &registry_model(&share->registry)->layout, &share->limits.rank,
-                        &share->arena, &share->request, &diag),
+    need(json_read_rank(share->serve.reader_json, body->text, body->size, &share->version->layout,
+                        &share->limits.rank, &share->arena, &share->request, &diag),
          &diag);
 }
 

@@ -189,19 +189,23 @@ train: {epochs: 1, batch: 16}
             status, reply = daemon.rank(json.dumps({"user": user, "context": context or {"hour": 3}, "candidates": [
                 {"id": "x", "features": features or {"item": "a", "price": 1}}]}))
             after = daemon.metrics()
-            grown = {name.removeprefix("ctrd_feature_").removesuffix("_total"): after[name] - before[name]
-                     for name in after if name.startswith("ctrd_feature_") and after[name] != before[name]}
+            grown = {}
+            for name in after:
+                if name.startswith("ctrd_feature_") and after[name] != before.get(name, 0):
+                    found = re.search('feature="(.*)",reason="(.*)"', name)
+                    short = ".".join(found.groups()) if found else name.removeprefix("ctrd_feature_").removesuffix("_total")
+                    grown[short] = after[name] - before.get(name, 0)
             return status, reply, grown
         try:
             usual = {"user_id": "u1", "history": ["a", "b"], "age": 30}
             status, reply, grown = ask(usual)
             self.assertEqual((status, grown), (200, {}))
-            self.assertEqual(ask({**usual, "user_id": None, "age": None})[2], {"missing": 2})
+            self.assertEqual(ask({**usual, "user_id": None, "age": None})[2], {"user_id.missing": 1, "age.missing": 1})
             self.assertEqual(ask({**usual, "history": []})[2], {"empty_lists": 1})
             self.assertEqual(ask({**usual, "history": ["a"] * 9999 + ["b"]})[2], {"cut_lists": 1})
             newest = ask({**usual, "history": ["c"] * 9997 + ["a", "b", "b"]})[1]
             self.assertEqual(newest["ranked"], ask({**usual, "history": ["a", "b", "b"]})[1]["ranked"])
-            self.assertEqual(ask(usual, features={"item": "stranger", "price": 1})[2], {"unknown_ids": 1})
+            self.assertEqual(ask(usual, features={"item": "stranger", "price": 1})[2], {"item.unknown": 1})
             for user, context, features, path in (
                     ({**usual, "age": "old"}, None, None, "user.age"),
                     ({**usual, "history": "a"}, None, None, "user.history"),

@@ -151,8 +151,8 @@ class Serve(ctrdtest.DaemonTest):
         self.assertEqual((status, json.loads(body)), (200, {"ready": True}))
         version = json.loads(self.daemon.request("GET", "/version")[2])
         self.assertEqual(version["name"], "ctrd")
-        self.assertEqual((version["model"]["name"], version["model"]["version"]), ("demo", "1"))
-        self.assertRegex(version["model"]["sha256_12"], "^[0-9a-f]{12}$")
+        self.assertEqual([(model["name"], model["version"]) for model in version["models"]], [("demo", "1")])
+        self.assertRegex(version["models"][0]["sha256_12"], "^[0-9a-f]{12}$")
 
     def test_metrics_count_what_was_asked(self):
         before = self.daemon.metrics()
@@ -163,9 +163,9 @@ class Serve(ctrdtest.DaemonTest):
 
         def grew(name):
             return after.get(name, 0) - before.get(name, 0)
-        self.assertEqual(grew('ctrd_http_requests_total{route="/v1/rank",code="200"}'), 1)
-        self.assertEqual(grew('ctrd_http_requests_total{route="/v1/rank",code="400"}'), 1)
-        self.assertEqual(grew('ctrd_http_requests_total{route="other",code="404"}'), 1)
+        self.assertEqual(grew('ctrd_http_requests_total{route="/v1/rank",method="POST",code="200"}'), 1)
+        self.assertEqual(grew('ctrd_http_requests_total{route="/v1/rank",method="POST",code="400"}'), 1)
+        self.assertEqual(grew('ctrd_http_requests_total{route="other",method="other",code="404"}'), 1)
         self.assertEqual(grew("ctrd_candidates_total"), 11)
         for stage in ("queue", "parse", "featurise", "score", "calibrate", "rank", "encode"):
             self.assertEqual(grew(f'ctrd_stage_duration_seconds_count{{stage="{stage}"}}'),

@@ -57,9 +57,9 @@ struct config {
 };
 
 static const struct cfg_option options[] = {
-    {"name", CFG_TEXT, offsetof(struct config, name), "x", 0, 0, NULL, "name"},
-    {"list", CFG_INTS, offsetof(struct config, list), "[1]", 0, 100, NULL, "list"},
-    {"tree", CFG_TREE, offsetof(struct config, tree), "", 0, 0, NULL, "tree"},
+    {"name", CFG_TEXT, offsetof(struct config, name), "x", 0, 0, NULL, "name", false},
+    {"list", CFG_INTS, offsetof(struct config, list), "[1]", 0, 100, NULL, "list", false},
+    {"tree", CFG_TREE, offsetof(struct config, tree), "", 0, 0, NULL, "tree", false},
 };
 static const struct cfg_table table = {options, 3, "T_"};
 

@@ -3,19 +3,20 @@
 // sanitizer counts); a request is answered whole or its buffer says that it is not.
 #include "base/file.h"
 #include "base/tick.h"
-#include "server/registry.h"
+#include "server/conns.h"
 #include "server/server_metrics.h"
 #include "server/slot.h"
 #include "server/worker.h"
 #include "tests/support/check.h"
 #include "tests/support/failmalloc.h"
 #include "tests/support/make_checkpoint.h"
+#include "tests/support/model_case.h"
 #include "tests/support/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_BODY = 4096 };
+enum { MAX_BODY = 4096, READERS = 3 };
 
 static const struct serve_limits limits = {.max_body_bytes = MAX_BODY,
                                            .rank = {.max_candidates = 20}};
@@ -29,38 +30,65 @@ struct bench {
     const struct kernels *kernels;
 };
 
-static void never(struct slot *slot)
+static void never(void *context, struct slot *slot, bool taken)
 {
-    (void)slot;
+    (void)context, (void)slot, (void)taken;
     fail_msg("nobody asked");
+}
+
+// What the parts of a daemon need, as far as it was made.
+struct parts {
+    struct model_case models;
+    struct server_metrics metrics;
+    struct admit admit;
+    struct conns *conns;
+    struct live live;
+    struct worker_parts worker;
+    struct slot_pool *slots;
+    struct worker_crew *crew;
+};
+
+static enum status start(struct parts *parts, const struct bench *bench)
+{
+    static const struct slot_limits slots = {.max_body_bytes = MAX_BODY,
+                                             .max_reply_bytes = MAX_BODY};
+    static const struct conns_limits conns = {.max_connections = 3};
+    struct diag diag = {0};
+    TRY(model_case_open(&parts->models, bench->folder, "", READERS, &diag));
+    TRY(conns_start(&conns, &parts->conns, &diag));
+    admit_init(&parts->admit, 1 << 20, 2);
+    TRY(server_metrics_init(&parts->metrics, READERS));
+    parts->worker = (struct worker_parts){
+        .queue = queue_new(4),
+        .admit = &parts->admit,
+        .registry = parts->models.registry,
+        .metrics = &parts->metrics,
+        .live = &parts->live,
+        .limits = limits,
+    };
+    parts->slots = slot_pool_new(3, &slots);
+    if (parts->worker.queue == NULL || parts->slots == NULL)
+        return STATUS_NO_MEMORY;
+    TRY(deadline_start(3, never, NULL, &parts->worker.deadline, &diag));
+    return worker_start(&parts->worker, 2, &parts->crew, &diag);
 }
 
 // All that daemon.c makes before it listens, and its end.
 static enum status start_and_stop(const struct bench *bench)
 {
-    struct registry registry = {0};
-    struct server_metrics metrics = {0};
-    struct worker_crew *crew = NULL;
-    struct worker_parts parts = {.registry = &registry, .limits = limits, .wake = never};
-    struct diag diag = {0};
-    enum status code = registry_open(bench->folder, NULL, bench->kernels, &registry, &diag);
-    if (code == STATUS_OK) {
-        parts.queue = queue_new(4);
-        parts.slots = slot_pool_new(3, MAX_BODY, serve_max_reply_bytes(&limits));
-        parts.metrics = &metrics;
-        code = server_metrics_init(&metrics, 2);
-        if (parts.queue == NULL || parts.slots == NULL)
-            code = STATUS_NO_MEMORY;
-        if (code == STATUS_OK)
-            code = worker_start(&parts, 2, &crew, &diag);
-    }
-    if (parts.queue != NULL)
-        queue_close(parts.queue);
-    worker_stop(crew);
+    struct parts parts = {.crew = NULL};
+    enum status code = start(&parts, bench);
+    if (parts.worker.queue != NULL)
+        queue_close(parts.worker.queue);
+    worker_stop(parts.crew);
+    deadline_stop(parts.worker.deadline);
+    deadline_free(parts.worker.deadline);
+    conns_stop(parts.conns);
     slot_pool_free(parts.slots);
-    queue_free(parts.queue);
-    server_metrics_fini(&metrics);
-    registry_close(&registry);
+    queue_free(parts.worker.queue);
+    server_metrics_fini(&parts.metrics);
+    if (parts.models.registry != NULL)
+        model_case_close(&parts.models);
     return code;
 }
 
@@ -82,44 +110,47 @@ static void test_the_start(void **state)
 }
 
 // One request as connection and worker see it, in buffers that are new and must grow.
-static enum status one_request(struct serve *serve, const struct registry_model *model,
-                               struct slot_pool *slots, bool *ret_whole)
+static enum status one_request(struct serve *serve, struct slot_pool *slots, bool *ret_whole)
 {
     struct slot *slot = slot_take(slots);
     for (size_t i = 0; i < strlen(body); i += 7)
         buf_append(&slot->body, body + i, strlen(body) - i < 7 ? strlen(body) - i : 7);
     enum status code = slot_seal(slot);
     if (code == STATUS_OK) {
-        struct serve_call call = {
-            .body = slot->body.data, .size = slot->body_size, .arrival_ns = tick_ns()};
+        struct serve_call call = {.body = slot->body.data,
+                                  .size = slot->body_size,
+                                  .arrival_ns = tick_ns(),
+                                  .facts = &slot->reply.facts};
         assert_int_equal(slot->body_size, strlen(body));
-        code = serve_rank(serve, model, &call, &slot->reply);
+        code = serve_rank(serve, &call, &slot->reply.body);
     }
-    struct span reply = buf_view(&slot->reply);
-    *ret_whole = buf_status(&slot->reply) == STATUS_OK && reply.size > 0 && reply.data[0] == '{' &&
-                 reply.data[reply.size - 1] == '}';
-    slot_release(slots, slot);
+    struct span reply = buf_view(&slot->reply.body);
+    *ret_whole = buf_status(&slot->reply.body) == STATUS_OK && reply.size > 0 &&
+                 reply.data[0] == '{' && reply.data[reply.size - 1] == '}';
+    slot_release(slot);
     return code;
 }
 
 static void test_a_request(void **state)
 {
     const struct bench *bench = *state;
-    struct registry registry;
+    struct model_case models;
     struct server_metrics metrics;
     struct serve serve;
-    assert_int_equal(registry_open(bench->folder, NULL, bench->kernels, &registry, NULL),
-                     STATUS_OK);
-    const struct registry_model *model = registry_model(&registry);
+    const struct slot_limits sizes = {.max_body_bytes = MAX_BODY,
+                                      .max_reply_bytes = serve_max_reply_bytes(&limits)};
+    assert_int_equal(model_case_open(&models, bench->folder, "", 1, NULL), STATUS_OK);
     assert_int_equal(server_metrics_init(&metrics, 1), STATUS_OK);
-    assert_int_equal(serve_init(&serve, &limits, model, metric_shard(metrics.set, 1)), STATUS_OK);
     unsigned long nth = 0;
     for (bool failed = true; failed;) {
-        struct slot_pool *slots = slot_pool_new(1, MAX_BODY, serve_max_reply_bytes(&limits));
+        struct slot_pool *slots = slot_pool_new(1, &sizes);
         assert_non_null(slots);
         bool whole = false;
+        assert_int_equal(
+            serve_init(&serve, &limits, models.registry, 0, metric_shard(metrics.set, 0)),
+            STATUS_OK); // its arena is made by the first request
         failmalloc_arm(++nth, FAILMALLOC_SINCE);
-        enum status code = one_request(&serve, model, slots, &whole);
+        enum status code = one_request(&serve, slots, &whole);
         failed = failmalloc_disarm();
         assert_true(nth < 1000);
         // Of an arena that is emulated the client hears that its request is too large.
@@ -128,14 +159,14 @@ static void test_a_request(void **state)
         else
             assert_true(code == STATUS_OK && whole);
         // The same slot serves the next request.
-        assert_int_equal(one_request(&serve, model, slots, &whole), STATUS_OK);
+        assert_int_equal(one_request(&serve, slots, &whole), STATUS_OK);
         assert_true(whole);
         slot_pool_free(slots);
+        serve_fini(&serve);
     }
-    assert_true(nth > 2); // body and reply
-    serve_fini(&serve);
+    assert_true(nth > 3); // body, arena and reply
     server_metrics_fini(&metrics);
-    registry_close(&registry);
+    model_case_close(&models);
 }
 
 static int set_up(void **state)

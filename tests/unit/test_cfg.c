@@ -221,8 +221,9 @@ static void test_other_faults(void **state)
         {"T_HTTP_PROT=1", NULL,
          "environment: unknown variable 'T_HTTP_PROT', did you mean 'T_HTTP_PORT'?"},
         {"T_ZEBRA=1", NULL, "environment: unknown variable 'T_ZEBRA'"},
-        {"T_FEATURES=[]", NULL,
-         "environment T_FEATURES: features: can be given in the YAML file only"},
+        {"T_FEATURES=[a", NULL,
+         "environment T_FEATURES:2:1: while parsing a flow sequence, did not find "
+         "expected ',' or ']'"},
         {"T_NAME=\xff", NULL,
          "environment T_NAME: name: the text is not UTF-8 or holds control characters"},
         {NULL, "http.port", "--set http.port: expected key=value"},
@@ -238,7 +239,9 @@ static void test_other_faults(void **state)
         {NULL, "data.columns=[1,]",
          "--set data.columns: data.columns: expected whole numbers "
          "and ascending ranges like 11-15, not ''"},
-        {NULL, "features=1", "--set features: features: can be given in the YAML file only"},
+        {NULL, "features=[a",
+         "--set features:2:1: while parsing a flow sequence, did not find expected "
+         "',' or ']'"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char *environment[] = {cases[i].variable, NULL};
@@ -357,8 +360,8 @@ static void test_texts(void **state)
         strstr(out.data, "  any=-1\n      any whole number\n      (whole number; T_ANY)\n"));
     assert_non_null(strstr(out.data, "  train.loss=clid\n      the loss\n      (choice, pointce | "
                                      "clid; T_TRAIN_LOSS)\n"));
-    assert_non_null(strstr(out.data, "  features\n      the schema\n      (map or list, in the "
-                                     "file only)\n"));
+    assert_non_null(strstr(out.data, "  features\n      the schema\n      (map or list; "
+                                     "T_FEATURES)\n"));
     buf_clear(&out);
     cfg_markdown(&table, &out);
     assert_non_null(strstr(out.data, "| `train.loss` | choice | `clid` | pointce \\| clid | "
@@ -372,6 +375,34 @@ static void test_texts(void **state)
                                   "name: \"\"\ndata:\n  columns: [1, 3, 4, 5]\n");
     unload(&a);
     buf_fini(&out);
+}
+
+// Trees too come from anywhere, the strongest wins whole, and the dump reads back to the same.
+static void test_trees(void **state)
+{
+    (void)state;
+    char *environment[] = {"T_FEATURES=[{name: weak}]", NULL};
+    const char *set = "features=[{name: \"a b\", size: 3}, [x, -y], null, 'q\"']";
+    struct loaded a = load_all(NULL, environment, &set, 1);
+    assert_int_equal(a.code, STATUS_OK);
+    const struct yamldoc_node *tree = a.config.features;
+    assert_int_equal(tree->count, 4);
+    assert_true(span_is(yamldoc_get(tree->items[0], "name")->text, "a b"));
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    cfg_dump(&table, &a.config, &out);
+    assert_non_null(strstr(out.data, "features: [{name: \"a b\", size: 3}, [x, -y], null, "
+                                     "\"q\\\"\"]\n"));
+    struct loaded b = load(out.data);
+    assert_int_equal(b.code, STATUS_OK);
+    struct buf again;
+    buf_init(&again, 1 << 20);
+    cfg_dump(&table, &b.config, &again);
+    assert_string_equal(again.data, out.data);
+    unload(&a);
+    unload(&b);
+    buf_fini(&out);
+    buf_fini(&again);
 }
 
 static void test_nearest(void **state)
@@ -396,7 +427,7 @@ int main(void)
         cmocka_unit_test(test_precedence),   cmocka_unit_test(test_file_faults),
         cmocka_unit_test(test_other_faults), cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_every_option), cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_trees),        cmocka_unit_test(test_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,12 +17,23 @@ static const double bounds[] = {0.005, 0.1, 1, 2.5};
 
 static const struct metric_desc descs[FAMILIES] = {
     {"t_requests_total", METRIC_COUNTER, "route", routes, 2, "code", codes, 3, NULL, 0,
-     "Requests by route and code."},
-    {"t_ready", METRIC_GAUGE, NULL, NULL, 1, NULL, NULL, 0, NULL, 0, "1 when\nready \\ \"set\"."},
-    {"t_latency_seconds", METRIC_HISTOGRAM, NULL, NULL, 1, NULL, NULL, 0, bounds, 4, "Latency."},
-    {"t_faults_total", METRIC_COUNTER, NULL, NULL, 1, NULL, NULL, 0, NULL, 0, "Faults."},
-    {"t_stage_seconds", METRIC_HISTOGRAM, "stage", routes, 2, NULL, NULL, 1, bounds, 1, "Stages."},
+     "Requests by route and code.", NULL, NULL},
+    {"t_ready", METRIC_GAUGE, NULL, NULL, 1, NULL, NULL, 0, NULL, 0, "1 when\nready \\ \"set\".",
+     NULL, NULL},
+    {"t_latency_seconds", METRIC_HISTOGRAM, NULL, NULL, 1, NULL, NULL, 0, bounds, 4, "Latency.",
+     NULL, NULL},
+    {"t_faults_total", METRIC_COUNTER, NULL, NULL, 1, NULL, NULL, 0, NULL, 0, "Faults.", NULL,
+     NULL},
+    {"t_stage_seconds", METRIC_HISTOGRAM, "stage", routes, 2, NULL, NULL, 1, bounds, 1, "Stages.",
+     NULL, NULL},
 };
+
+static void expose(const struct metric_set *set, bool openmetrics, struct buf *out)
+{
+    const struct metric_part whole = {set, ""};
+    metric_expose(&whole, 1, openmetrics, out);
+    metric_end(openmetrics, out);
+}
 
 static void test_exposition(void **state)
 {
@@ -41,7 +52,7 @@ static void test_exposition(void **state)
     metric_observe(one, STAGE, 1, 0.25);
     struct buf out;
     buf_init(&out, 1 << 20);
-    metric_expose(set, &out);
+    expose(set, false, &out);
     assert_int_equal(buf_status(&out), STATUS_OK);
     assert_string_equal(out.data,
                         "# HELP t_requests_total Requests by route and code.\n"
@@ -94,7 +105,7 @@ static void test_sums_and_gauges(void **state)
         struct buf out;
         buf_init(&out, 1 << 20);
         metric_gauge(set, READY, 0, cases[i].value);
-        metric_expose(set, &out);
+        expose(set, false, &out);
         assert_non_null(strstr(out.data, cases[i].text));
         buf_fini(&out);
     }
@@ -104,6 +115,52 @@ static void test_sums_and_gauges(void **state)
     assert_true(metric_sum(set, READY, 0) == 1e300);
     assert_true(metric_sum(set, REQUESTS, 5) == 0);
     metric_free(set);
+}
+
+static const char *const verbs[] = {"POST", "GET"};
+static const struct metric_desc few[] = {
+    {"t_hits_total", METRIC_COUNTER, "route", routes, 1, NULL, NULL, 0, NULL, 0, "Hits.", "method",
+     verbs},
+    {"t_wait_seconds", METRIC_HISTOGRAM, NULL, NULL, 1, NULL, NULL, 0, bounds + 1, 2, "Wait.", NULL,
+     NULL},
+};
+
+// Two parts: each family once, with the samples of both; counters named without _total.
+static void test_parts_as_openmetrics(void **state)
+{
+    (void)state;
+    struct metric_set *one = metric_new(few, 2, 1), *two = metric_new(few, 2, 2);
+    const struct metric_part parts[] = {{one, "v=\"1\""}, {two, "v=\"2\""}};
+    struct buf out;
+    buf_init(&out, 1 << 20);
+    metric_add(metric_shard(one, 0), 0, 0, 3);
+    metric_total(two, 0, 0, 5);
+    metric_observe(metric_shard(two, 1), 1, 0, 0.5);
+    metric_expose(parts, 2, true, &out);
+    metric_family("t_more_total", METRIC_COUNTER, "More.", true, &out);
+    metric_end(true, &out);
+    assert_string_equal(out.data, "# HELP t_hits Hits.\n"
+                                  "# TYPE t_hits counter\n"
+                                  "t_hits_total{v=\"1\",route=\"/v1/rank\",method=\"POST\"} 3\n"
+                                  "t_hits_total{v=\"2\",route=\"/v1/rank\",method=\"POST\"} 5\n"
+                                  "# HELP t_wait_seconds Wait.\n"
+                                  "# TYPE t_wait_seconds histogram\n"
+                                  "t_wait_seconds_bucket{v=\"1\",le=\"0.1\"} 0\n"
+                                  "t_wait_seconds_bucket{v=\"1\",le=\"1.0\"} 0\n"
+                                  "t_wait_seconds_bucket{v=\"1\",le=\"+Inf\"} 0\n"
+                                  "t_wait_seconds_sum{v=\"1\"} 0\n"
+                                  "t_wait_seconds_count{v=\"1\"} 0\n"
+                                  "t_wait_seconds_bucket{v=\"2\",le=\"0.1\"} 0\n"
+                                  "t_wait_seconds_bucket{v=\"2\",le=\"1.0\"} 1\n"
+                                  "t_wait_seconds_bucket{v=\"2\",le=\"+Inf\"} 1\n"
+                                  "t_wait_seconds_sum{v=\"2\"} 0.5\n"
+                                  "t_wait_seconds_count{v=\"2\"} 1\n"
+                                  "# HELP t_more More.\n"
+                                  "# TYPE t_more counter\n"
+                                  "# EOF\n");
+    buf_fini(&out);
+    metric_free(one);
+    metric_free(two);
 }
 
 enum { WRITERS = 3, ROUNDS = 20000 };
@@ -148,7 +205,7 @@ static void test_concurrent_scrape(void **state)
         running = atomic_load(&left) > 0;
         struct buf out;
         buf_init(&out, 1 << 20);
-        metric_expose(set, &out);
+        expose(set, false, &out);
         unsigned long long count = sample(out.data, "t_latency_seconds_count ");
         assert_true(count >= last);
         assert_int_equal(count, sample(out.data, "t_latency_seconds_bucket{le=\"+Inf\"} "));
@@ -167,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exposition),
         cmocka_unit_test(test_sums_and_gauges),
+        cmocka_unit_test(test_parts_as_openmetrics),
         cmocka_unit_test(test_concurrent_scrape),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

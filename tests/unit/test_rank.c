@@ -113,7 +113,7 @@ static void test_errors(void **state)
     check_error(&diag, STATUS_IO, "{\"error\":\"input or output failed\"}");
     diag_at_line(&diag, STATUS_INVALID, "/models/x", 1, 1, "words");
     check_error(&diag, STATUS_INVALID, "{\"error\":\"words\"}");
-    check_error(NULL, STATUS_OVERLOADED, "{\"error\":\"the queue is full, try again later\"}");
+    check_error(NULL, STATUS_OVERLOADED, "{\"error\":\"too much to do, try again later\"}");
 }
 
 static void test_ids(void **state)

@@ -49,7 +49,8 @@ static void features_stand_where_they_are_sent(void **state)
     assert_int_equal(json_value_parse(buf_view(&text), &root, NULL), STATUS_OK);
     is_text(root, "title", "POST /v1/rank for version 9007199254740993 of ads");
     assert_int_equal(json_value_int(member(root, "properties.candidates.maxItems")), 77);
-    const struct json_value *version = json_value_at(member(root, "properties.version.enum"), 0);
+    const struct json_value *version = json_value_at(
+        member(json_value_at(member(root, "properties.version.anyOf"), 0), "enum"), 0);
     assert_true(json_value_int(version) == 9007199254740993);
     is_text(root, "properties.user.properties.history.x-kind", "id_list");
     assert_int_equal(json_value_int(member(root, "properties.user.properties.history.x-keeps")), 4);

@@ -8,6 +8,7 @@
 #include "server/serve.h"
 #include "server/server_metrics.h"
 #include "tests/support/make_checkpoint.h"
+#include "tests/support/model_case.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -24,9 +25,10 @@ enum { HIDDEN = 2, MAX_WIDTH = 32 };
 
 struct bench {
     char folder[64], version[96], file[160];
-    struct registry registry;
+    struct model_case models;
     struct server_metrics metrics;
     struct serve serve;
+    struct serve_facts facts; // of the last call
     struct buf reply;
 };
 
@@ -45,7 +47,6 @@ static int set_up(void **state)
     };
     struct bench *bench = calloc(1, sizeof(*bench));
     struct diag diag = {0};
-    const struct kernels *kernels;
     snprintf(bench->folder, sizeof(bench->folder), "/tmp/test_serve.XXXXXX");
     if (mkdtemp(bench->folder) == NULL)
         return -1;
@@ -53,12 +54,10 @@ static int set_up(void **state)
     snprintf(bench->file, sizeof(bench->file), "%s/student.safetensors", bench->version);
     assert_int_equal(file_make_folder(bench->version, &diag), STATUS_OK);
     assert_int_equal(make_checkpoint_file(bench->file, &spec, &diag), STATUS_OK);
-    assert_int_equal(kernels_choose("auto", &kernels, &diag), STATUS_OK);
-    assert_int_equal(registry_open(bench->folder, "demo", kernels, &bench->registry, &diag),
-                     STATUS_OK);
+    assert_int_equal(model_case_open(&bench->models, bench->folder, "demo", 1, &diag), STATUS_OK);
     assert_int_equal(server_metrics_init(&bench->metrics, 1), STATUS_OK);
-    assert_int_equal(serve_init(&bench->serve, &limits, registry_model(&bench->registry),
-                                metric_shard(bench->metrics.set, 1)),
+    assert_int_equal(serve_init(&bench->serve, &limits, bench->models.registry, 0,
+                                metric_shard(bench->metrics.set, 0)),
                      STATUS_OK);
     buf_init(&bench->reply, serve_max_reply_bytes(&limits));
     *state = bench;
@@ -70,7 +69,7 @@ static int tear_down(void **state)
     struct bench *bench = *state;
     serve_fini(&bench->serve);
     server_metrics_fini(&bench->metrics);
-    registry_close(&bench->registry);
+    model_case_close(&bench->models);
     buf_fini(&bench->reply);
     unlink(bench->file);
     rmdir(bench->version);
@@ -90,9 +89,11 @@ static enum status ask_at(struct bench *bench, const char *body, uint64_t arriva
         .size = strlen(body),
         .arrival_ns = arrival_ns,
         .deadline_ns = deadline_ns,
+        .facts = &bench->facts,
     };
+    bench->facts = (struct serve_facts){.version = 0};
     buf_clear(&bench->reply);
-    return serve_rank(&bench->serve, registry_model(&bench->registry), &call, &bench->reply);
+    return serve_rank(&bench->serve, &call, &bench->reply);
 }
 
 static enum status ask(struct bench *bench, const char *body)
@@ -111,7 +112,9 @@ static struct json_value *reply_of(struct bench *bench)
 // The network by its definition, columns (hour, f0, f1, f2, g), f through sign(x) log(1 + |x|).
 static double probability(const struct bench *bench, double hour, const double f[3], double g)
 {
-    const struct checkpoint *checkpoint = &registry_model(&bench->registry)->scorer.checkpoint;
+    const struct registry_view *view = registry_pin(bench->models.registry, 0);
+    const struct checkpoint *checkpoint = &view->models[0].current->scorer.checkpoint;
+    registry_unpin(bench->models.registry, 0); // nobody replaces it
     double x[MAX_WIDTH] = {hour};
     for (size_t i = 0; i < 3; i++)
         x[1 + i] = copysign(log1p(fabs(f[i])), f[i]);
@@ -308,10 +311,10 @@ static void test_the_largest_request_fits(void **state)
         for (size_t i = 0; i < JSON_READ_PADDING; i++)
             buf_char(&body, '\0');
         assert_int_equal(buf_status(&body), STATUS_OK);
-        struct serve_call call = {.body = body.data, .size = size, .arrival_ns = tick_ns()};
+        struct serve_call call = {
+            .body = body.data, .size = size, .arrival_ns = tick_ns(), .facts = &bench->facts};
         buf_clear(&bench->reply);
-        enum status code =
-            serve_rank(&bench->serve, registry_model(&bench->registry), &call, &bench->reply);
+        enum status code = serve_rank(&bench->serve, &call, &bench->reply);
         assert_int_equal(code, count > limits.rank.max_candidates ? STATUS_TOO_LARGE : STATUS_OK);
         buf_fini(&body);
     }

@@ -11,54 +11,70 @@
 
 #include <cmocka.h>
 
+enum { KEEP = 1 << 20 };
+
+static struct slot_pool *new_pool(size_t count, size_t body, size_t reply, size_t keep)
+{
+    const struct slot_limits limits = {
+        .max_body_bytes = body, .max_reply_bytes = reply, .keep_bytes = keep};
+    struct slot_pool *pool = slot_pool_new(count, &limits);
+    assert_non_null(pool);
+    return pool;
+}
+
 static void test_a_slot_comes_back_when_both_owners_let_go(void **state)
 {
     (void)state;
-    struct slot_pool *pool = slot_pool_new(1, 100, 100);
+    struct slot_pool *pool = new_pool(1, 100, 100, KEEP);
     struct slot *slot = slot_take(pool);
     assert_non_null(slot);
     assert_null(slot_take(pool));
     slot_share(slot);
-    slot_release(pool, slot);
+    slot_release(slot);
     assert_null(slot_take(pool));
-    slot_release(pool, slot);
+    slot_release(slot);
     assert_ptr_equal(slot_take(pool), slot);
-    slot_release(pool, slot);
+    slot_release(slot);
     slot_pool_free(pool);
 }
 
 static void test_the_last_one_back_is_the_next_one_out(void **state)
 {
     (void)state;
-    struct slot_pool *pool = slot_pool_new(3, 100, 100);
+    struct slot_pool *pool = new_pool(3, 100, 100, KEEP);
     struct slot *a = slot_take(pool), *b = slot_take(pool);
-    slot_release(pool, a);
-    slot_release(pool, b);
+    slot_release(a);
+    slot_release(b);
     assert_ptr_equal(slot_take(pool), b);
     assert_ptr_equal(slot_take(pool), a);
-    slot_release(pool, a);
-    slot_release(pool, b);
+    slot_release(a);
+    slot_release(b);
     slot_pool_free(pool);
 }
 
 static void test_nothing_of_the_request_before_is_left(void **state)
 {
     (void)state;
-    struct slot_pool *pool = slot_pool_new(1, 100, 100);
+    struct slot_pool *pool = new_pool(1, 100, 100, KEEP);
     struct slot *slot = slot_take(pool);
     buf_text(&slot->body, "body");
-    buf_text(&slot->reply, "reply");
+    buf_text(&slot->reply.body, "reply");
+    buf_text(&slot->fallback.body, "fallback");
     assert_int_equal(slot_seal(slot), STATUS_OK);
-    slot->outcome = STATUS_DEADLINE;
+    slot->reply.code = STATUS_DEADLINE;
+    slot->reply.prepared = slot->gzip = slot->closes = true;
+    slot->reply.facts.candidates = 3;
     slot->deadline_ns = slot->discarded = 7;
     assert_true(slot_move(slot, SLOT_READING, SLOT_DONE));
-    slot_release(pool, slot);
+    slot_release(slot);
     slot = slot_take(pool);
-    assert_int_equal(slot->body.size + slot->reply.size + slot->body_size + slot->discarded, 0);
+    assert_int_equal(slot->body.size + slot->reply.body.size + slot->fallback.body.size, 0);
+    assert_int_equal(slot->body_size + slot->discarded + slot->reply.facts.candidates, 0);
+    assert_false(slot->reply.prepared || slot->gzip || slot->closes);
     assert_int_equal(slot->deadline_ns, 0);
-    assert_int_equal(slot->outcome, STATUS_OK);
+    assert_int_equal(slot->reply.code, STATUS_OK);
     assert_int_equal(slot_state(slot), SLOT_READING);
-    slot_release(pool, slot);
+    slot_release(slot);
     slot_pool_free(pool);
 }
 
@@ -66,28 +82,67 @@ static void test_nothing_of_the_request_before_is_left(void **state)
 static void test_a_sealed_body_has_zero_bytes_behind_it(void **state)
 {
     (void)state;
-    struct slot_pool *pool = slot_pool_new(1, 10, 10);
+    struct slot_pool *pool = new_pool(1, 10, 10, KEEP);
     struct slot *slot = slot_take(pool);
     buf_text(&slot->body, "0123456789");
     assert_int_equal(slot_seal(slot), STATUS_OK);
     assert_int_equal(slot->body_size, 10);
     for (size_t i = 0; i < JSON_READ_PADDING; i++)
         assert_int_equal(slot->body.data[10 + i], 0);
-    slot_release(pool, slot);
+    slot_release(slot);
     slot_pool_free(pool);
 }
 
 static void test_a_state_is_left_once(void **state)
 {
     (void)state;
-    struct slot_pool *pool = slot_pool_new(1, 10, 10);
+    struct slot_pool *pool = new_pool(1, 10, 10, KEEP);
     struct slot *slot = slot_take(pool);
     assert_false(slot_move(slot, SLOT_QUEUED, SLOT_TAKEN));
     assert_true(slot_move(slot, SLOT_READING, SLOT_QUEUED));
     assert_true(slot_move(slot, SLOT_QUEUED, SLOT_TAKEN));
     assert_false(slot_move(slot, SLOT_QUEUED, SLOT_TAKEN));
     assert_int_equal(slot_state(slot), SLOT_TAKEN);
-    slot_release(pool, slot);
+    slot_release(slot);
+    slot_pool_free(pool);
+}
+
+static void test_the_answer_is_of_who_ended_the_request(void **state)
+{
+    (void)state;
+    struct slot_pool *pool = new_pool(1, 10, 100, KEEP);
+    struct slot *slot = slot_take(pool);
+    assert_true(slot_move(slot, SLOT_READING, SLOT_QUEUED));
+    assert_true(slot_move(slot, SLOT_QUEUED, SLOT_EXPIRED));
+    assert_false(slot_move(slot, SLOT_QUEUED, SLOT_TAKEN));
+    assert_ptr_equal(slot_answer(slot), &slot->fallback);
+    slot_release(slot);
+    slot = slot_take(pool);
+    assert_true(slot_move(slot, SLOT_READING, SLOT_DONE));
+    assert_ptr_equal(slot_answer(slot), &slot->reply);
+    slot_release(slot);
+    slot_pool_free(pool);
+}
+
+// The first slot keeps its 300 bytes of body (in 512 or so), the second would be over the budget.
+static void test_free_slots_keep_as_much_as_the_budget_allows(void **state)
+{
+    (void)state;
+    char bytes[300] = {0};
+    struct slot_pool *pool = new_pool(2, 1000, 1000, 800);
+    struct slot *a = slot_take(pool), *b = slot_take(pool);
+    buf_append(&a->body, bytes, sizeof(bytes));
+    buf_append(&b->body, bytes, sizeof(bytes));
+    slot_release(a);
+    slot_release(b);
+    assert_true(a->body.capacity >= sizeof(bytes));
+    assert_int_equal(b->body.capacity, 0);
+    assert_ptr_equal(slot_take(pool), b);
+    assert_ptr_equal(slot_take(pool), a); // what it keeps is no longer counted
+    buf_append(&b->body, bytes, sizeof(bytes));
+    slot_release(b);
+    assert_true(b->body.capacity >= sizeof(bytes));
+    slot_release(a);
     slot_pool_free(pool);
 }
 
@@ -111,10 +166,10 @@ static void *play(void *argument)
         }
         buf_append(&slot->body, &player->mark, 1);
         slot_share(slot);
-        slot_release(player->pool, slot);
+        slot_release(slot);
         if (slot->body.size != 1 || (unsigned char)slot->body.data[0] != player->mark)
             player->faults++;
-        slot_release(player->pool, slot);
+        slot_release(slot);
     }
     return NULL;
 }
@@ -122,7 +177,7 @@ static void *play(void *argument)
 static void test_threads_do_not_share_a_slot(void **state)
 {
     (void)state;
-    struct slot_pool *pool = slot_pool_new(THREADS, 10, 10);
+    struct slot_pool *pool = new_pool(THREADS, 10, 10, KEEP);
     struct player players[THREADS];
     pthread_t threads[THREADS];
     for (size_t i = 0; i < THREADS; i++) {
@@ -144,6 +199,8 @@ int main(void)
         cmocka_unit_test(test_nothing_of_the_request_before_is_left),
         cmocka_unit_test(test_a_sealed_body_has_zero_bytes_behind_it),
         cmocka_unit_test(test_a_state_is_left_once),
+        cmocka_unit_test(test_the_answer_is_of_who_ended_the_request),
+        cmocka_unit_test(test_free_slots_keep_as_much_as_the_budget_allows),
         cmocka_unit_test(test_threads_do_not_share_a_slot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

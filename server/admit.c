@@ -1,0 +1,113 @@
+#include "server/admit.h"
+
+#include <assert.h>
+
+// A request counts e^-1 after about this many others.
+static const double admit_memory = 256.0;
+// A wait that is foreseen is a mean; some take longer.
+static const double admit_margin = 1.25;
+enum { ADMIT_MOST_RETRY_S = 30 };
+
+void admit_init(struct admit *admit, size_t max_bytes, unsigned workers)
+{
+    *admit = (struct admit){.max_bytes = max_bytes, .workers = workers};
+    pthread_mutex_init(&admit->lock, NULL);
+}
+
+void admit_fini(struct admit *admit)
+{
+    pthread_mutex_destroy(&admit->lock);
+}
+
+bool admit_bytes(struct admit *admit, struct slot *slot, size_t more)
+{
+    size_t before = atomic_fetch_add_explicit(&admit->bytes, more, memory_order_relaxed);
+    if (before > admit->max_bytes || more > admit->max_bytes - before) {
+        atomic_fetch_sub_explicit(&admit->bytes, more, memory_order_relaxed);
+        return false;
+    }
+    slot->reserved += more;
+    return true;
+}
+
+void admit_free(struct admit *admit, struct slot *slot)
+{
+    atomic_fetch_sub_explicit(&admit->bytes, slot->reserved, memory_order_relaxed);
+    slot->reserved = 0;
+}
+
+static uint64_t expected_cost_ns(const struct admit *admit, size_t body_bytes)
+{
+    double at_zero = atomic_load_explicit(&admit->at_zero, memory_order_relaxed);
+    double per_byte = atomic_load_explicit(&admit->per_byte, memory_order_relaxed);
+    double cost = at_zero + per_byte * (double)body_bytes;
+    return cost > 0 ? (uint64_t)cost : 0;
+}
+
+// Of what runs, half is done on the average.
+static double expected_wait_ns(struct admit *admit)
+{
+    uint64_t waiting = atomic_load_explicit(&admit->waiting_ns, memory_order_relaxed);
+    uint64_t running = atomic_load_explicit(&admit->running_ns, memory_order_relaxed);
+    return ((double)waiting + (double)running / 2) / admit->workers;
+}
+
+bool admit_enter(struct admit *admit, struct slot *slot, uint64_t now_ns)
+{
+    slot->cost_ns = expected_cost_ns(admit, slot->body_size);
+    // One at a time is let in whatever is expected of it: else a wrong expectation would never be
+    // put right.
+    double wait_ns = expected_wait_ns(admit);
+    double need_ns = wait_ns > 0 ? admit_margin * (wait_ns + (double)slot->cost_ns) : 0;
+    if (slot->deadline_ns != 0 &&
+        (now_ns >= slot->deadline_ns || need_ns > (double)(slot->deadline_ns - now_ns)))
+        return false;
+    atomic_fetch_add_explicit(&admit->waiting_ns, slot->cost_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&admit->waiting_bytes, slot->body_size, memory_order_relaxed);
+    return true;
+}
+
+void admit_undo(struct admit *admit, struct slot *slot)
+{
+    atomic_fetch_sub_explicit(&admit->waiting_ns, slot->cost_ns, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&admit->waiting_bytes, slot->body_size, memory_order_relaxed);
+}
+
+void admit_take(struct admit *admit, struct slot *slot)
+{
+    atomic_fetch_add_explicit(&admit->running_ns, slot->cost_ns, memory_order_relaxed);
+    admit_undo(admit, slot);
+}
+
+static void learn(struct admit *admit, double x, double y)
+{
+    const double keep = 1.0 - 1.0 / admit_memory;
+    admit->weight = admit->weight * keep + 1.0;
+    double share = 1.0 / admit->weight, dx = x - admit->mean_x, dy = y - admit->mean_y;
+    admit->mean_x += share * dx;
+    admit->mean_y += share * dy;
+    admit->var_x = (1.0 - share) * (admit->var_x + share * dx * dx);
+    admit->cov_xy = (1.0 - share) * (admit->cov_xy + share * dx * dy);
+    // Equal sizes have no slope; a longer body never costs less.
+    double slope = admit->var_x > 1.0 ? admit->cov_xy / admit->var_x : 0.0;
+    slope = slope > 0.0 ? slope : 0.0;
+    atomic_store_explicit(&admit->per_byte, slope, memory_order_relaxed);
+    atomic_store_explicit(&admit->at_zero, admit->mean_y - slope * admit->mean_x,
+                          memory_order_relaxed);
+}
+
+void admit_leave(struct admit *admit, struct slot *slot, uint64_t spent_ns)
+{
+    atomic_fetch_sub_explicit(&admit->running_ns, slot->cost_ns, memory_order_relaxed);
+    if (spent_ns == 0)
+        return;
+    pthread_mutex_lock(&admit->lock);
+    learn(admit, (double)slot->body_size, (double)spent_ns);
+    pthread_mutex_unlock(&admit->lock);
+}
+
+unsigned admit_retry_after_s(struct admit *admit)
+{
+    double seconds = expected_wait_ns(admit) * 1e-9;
+    return seconds >= ADMIT_MOST_RETRY_S ? ADMIT_MOST_RETRY_S : (unsigned)seconds + 1;
+}

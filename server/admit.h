@@ -1,0 +1,46 @@
+// Whether a request may come in: the memory of bodies has a budget, and a request that would not be
+// ready by its deadline is refused before it costs anything.
+//
+// What a request will cost is learnt from those that were served: time of a worker as a line over
+// the size of the body, by least squares with old requests forgotten exponentially. The wait is the
+// expected cost of what is before it, over the workers. Thread-safe.
+#pragma once
+
+#include "server/slot.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct admit {
+    size_t max_bytes; // of bodies: being read, waiting, ranked
+    unsigned workers;
+    atomic_size_t bytes;
+    atomic_size_t waiting_bytes;             // of those in the queue
+    _Atomic uint64_t waiting_ns, running_ns; // expected cost of what is queued, of what is taken
+    pthread_mutex_t lock;                    // of the rest: moments of (body bytes, cost in ns)
+    double weight, mean_x, mean_y, var_x, cov_xy;
+    _Atomic double at_zero, per_byte; // the line
+};
+
+void admit_init(struct admit *admit, size_t max_bytes, unsigned workers);
+void admit_fini(struct admit *admit);
+
+// More bytes of the slot's body have come. False: the budget is used up; nothing was taken.
+MUST_USE bool admit_bytes(struct admit *admit, struct slot *slot, size_t more);
+// Gives back what the slot took; by the connection, at the end of the request.
+void admit_free(struct admit *admit, struct slot *slot);
+
+// The body is there: false if it would not be served by the slot's deadline, nothing is counted
+// then. True: it counts as waiting, and it is put into the queue.
+MUST_USE bool admit_enter(struct admit *admit, struct slot *slot, uint64_t now_ns);
+// It did not get into the queue.
+void admit_undo(struct admit *admit, struct slot *slot);
+void admit_take(struct admit *admit, struct slot *slot); // by a worker: it waits no more
+// It is no longer with the worker. `spent_ns` teaches what such a request costs; 0: nothing.
+void admit_leave(struct admit *admit, struct slot *slot, uint64_t spent_ns);
+
+// Seconds after which a refused client may come again: the wait, rounded up, at least 1.
+unsigned admit_retry_after_s(struct admit *admit);

@@ -1,0 +1,54 @@
+// Everything that a running ctrd is made of: what daemon.c starts and stops, drain.c ends and
+// reload.c changes.
+#pragma once
+
+#include "base/cfg.h"
+#include "base/queue.h"
+#include "server/access.h"
+#include "server/admin.h"
+#include "server/admit.h"
+#include "server/conns.h"
+#include "server/deadline.h"
+#include "server/doors.h"
+#include "server/http.h"
+#include "server/lifecycle.h"
+#include "server/live.h"
+#include "server/observe.h"
+#include "server/registry.h"
+#include "server/serve.h"
+#include "server/server_config.h"
+#include "server/slot.h"
+#include "server/worker.h"
+
+// Threads by number: index of the shards of the metrics and of the readers of the registry. Workers
+// come first.
+enum { DAEMON_EXTRA_THREADS = 3 }; // admin socket, admin port, deadlines
+
+struct daemon {
+    struct server_config *config;
+    const struct cfg_sources *sources; // for SIGHUP
+    int signal_fd;
+    struct doors doors;
+    unsigned workers, io_threads;
+    const struct kernels *kernels;
+    struct registry *registry;
+    struct lifecycle *lifecycle;
+    struct server_metrics metrics;
+    struct queue *queue;
+    struct slot_pool *slots;
+    struct admit admit;
+    struct conns *conns;
+    struct deadline *deadline;
+    struct serve by_bid; // of the deadline thread
+    struct live live;
+    struct logline *lines;
+    struct access access;
+    struct observe observe;
+    struct admin admin;
+    struct worker_crew *crew;
+    struct http **https; // (io_threads), then those of the admin plane; NULL: there is none
+};
+
+// The next signal, or 0 after `timeout_ms` (-1: no limit).
+int daemon_wait_signal(const struct daemon *daemon, int timeout_ms);
+void daemon_quiesce(struct daemon *daemon); // no connection is taken any more

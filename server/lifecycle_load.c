@@ -1,0 +1,438 @@
+// What the thread of the lifecycle does: it makes residents of what plan and folders ask for.
+#include "base/log.h"
+#include "server/lifecycle_state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const double load_bounds[LIFECYCLE_LOAD_BOUNDS] = {0.01, 0.03, 0.1, 0.3, 1, 3, 10};
+
+static void lock(struct lifecycle *lifecycle)
+{
+    pthread_mutex_lock(&lifecycle->lock);
+}
+
+static void unlock(struct lifecycle *lifecycle)
+{
+    pthread_mutex_unlock(&lifecycle->lock);
+}
+
+// ---- files that were refused -----------------------------------------------------------------
+
+static bool look_at(const char *folder, uint64_t version, struct lifecycle_failure *ret_mark)
+{
+    char path[4096];
+    struct stat state;
+    int length = snprintf(path, sizeof(path), "%s/%" PRIu64 "/" STORE_FILE, folder, version);
+    if (length < 0 || (size_t)length >= sizeof(path) || stat(path, &state) != 0)
+        return false;
+    *ret_mark = (struct lifecycle_failure){.version = version,
+                                           .device = state.st_dev,
+                                           .inode = state.st_ino,
+                                           .size = state.st_size,
+                                           .changed = state.st_mtim};
+    return true;
+}
+
+static bool same_file(const struct lifecycle_failure *a, const struct lifecycle_failure *b)
+{
+    return a->version == b->version && a->device == b->device && a->inode == b->inode &&
+           a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static bool is_known_bad(const struct lifecycle_entry *entry, uint64_t version)
+{
+    struct lifecycle_failure mark;
+    if (!look_at(entry->plan->folder, version, &mark))
+        return false;
+    for (size_t i = 0; i < LIFECYCLE_FAILURES; i++)
+        if (same_file(&entry->failures[i], &mark))
+            return true;
+    return false;
+}
+
+static void forget(struct lifecycle_entry *entry, uint64_t version)
+{
+    for (size_t i = 0; i < LIFECYCLE_FAILURES; i++)
+        if (entry->failures[i].version == version)
+            entry->failures[i].version = 0;
+}
+
+// ---- loading ---------------------------------------------------------------------------------
+
+static void note_success(struct lifecycle_entry *entry, const struct registry_version *version)
+{
+    size_t bucket = 0;
+    while (bucket < LIFECYCLE_LOAD_BOUNDS && version->load_seconds > load_bounds[bucket])
+        bucket++;
+    entry->loads++;
+    entry->load_buckets[bucket]++;
+    entry->load_seconds += version->load_seconds;
+    entry->last_load_s = version->loaded_at_s;
+    forget(entry, version->number);
+    LOG_EVENT(LOG_INFO, "model loaded", LOG_S("model", entry->plan->name),
+              LOG_S("version", version->text), LOG_S("sha256_12", version->sha256_12),
+              LOG_I("load_us", version->load_seconds * 1e6));
+}
+
+// `mark`: the file as it was before it was read. Out of memory says nothing about the file.
+static void note_failure(struct lifecycle_entry *entry, const struct lifecycle_failure *mark,
+                         enum status code, const struct diag *why)
+{
+    char text[1024];
+    entry->failed_loads++;
+    LOG_EACH(LOG_ERROR, "model version refused", LOG_S("model", entry->plan->name),
+             LOG_I("version", mark->version),
+             LOG_S("reason", diag_format(why, text, sizeof(text))));
+    entry->starved = entry->starved || code == STATUS_NO_MEMORY;
+    if (code == STATUS_NO_MEMORY)
+        return;
+    forget(entry, mark->version);
+    struct lifecycle_failure *failure = &entry->failures[entry->next_failure];
+    entry->next_failure = (entry->next_failure + 1) % LIFECYCLE_FAILURES;
+    *failure = *mark;
+    snprintf(failure->words, sizeof(failure->words), "%s", why->words);
+}
+
+static void insert(struct lifecycle_entry *entry, struct registry_version *version)
+{
+    size_t at = entry->count;
+    for (; at > 0 && entry->residents[at - 1].version->number < version->number; at--)
+        entry->residents[at] = entry->residents[at - 1];
+    // Needed until the policy has been looked at.
+    entry->residents[at] = (struct lifecycle_resident){.version = version, .in_policy = true};
+    entry->count++;
+}
+
+static void drop(struct lifecycle *lifecycle, struct lifecycle_entry *entry, size_t at)
+{
+    registry_version_release(lifecycle->registry, entry->residents[at].version);
+    entry->count--;
+    for (; at < entry->count; at++)
+        entry->residents[at] = entry->residents[at + 1];
+}
+
+static bool is_labelled(const struct lifecycle_entry *entry, const struct registry_version *version)
+{
+    for (size_t i = 0; i < entry->label_count; i++)
+        if (entry->labels[i].version == version)
+            return true;
+    return false;
+}
+
+static bool is_needed(const struct lifecycle_entry *entry,
+                      const struct lifecycle_resident *resident)
+{
+    return resident->in_policy || resident->version == entry->current ||
+           resident->version == entry->before || is_labelled(entry, resident->version);
+}
+
+// Under the lock: what nobody needs goes, and to make room the oldest that was asked for.
+static void evict(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
+    for (size_t i = entry->count; i-- > 0;) {
+        const struct lifecycle_resident *resident = &entry->residents[i];
+        bool full = entry->count > REGISTRY_MOST_VERSIONS;
+        if (!is_needed(entry, resident) && (!resident->asked || full))
+            drop(lifecycle, entry, i);
+    }
+    for (size_t i = entry->count; i-- > 0 && entry->count > REGISTRY_MOST_VERSIONS;) {
+        if (entry->residents[i].version == entry->before)
+            entry->before = NULL;
+        if (!is_needed(entry, &entry->residents[i]))
+            drop(lifecycle, entry, i);
+    }
+}
+
+// Resident already, or loaded now. Without the lock.
+static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                          uint64_t version, struct diag *reterr)
+{
+    if (lifecycle_resident(entry, version) != NULL) // only this thread changes the residents
+        return STATUS_OK;
+    struct lifecycle_failure mark = {.version = version};
+    (void)look_at(entry->plan->folder, version, &mark);
+    lock(lifecycle);
+    entry->loading = version;
+    unlock(lifecycle);
+    struct registry_version *loaded = NULL;
+    enum status code = registry_version_load(entry->plan->folder, version, lifecycle->parts.kernels,
+                                             lifecycle->parts.readers, &loaded, reterr);
+    lock(lifecycle);
+    entry->loading = 0;
+    if (code == STATUS_OK) {
+        note_success(entry, loaded);
+        insert(entry, loaded);
+        if (entry->count > REGISTRY_MOST_VERSIONS)
+            evict(lifecycle, entry);
+    } else {
+        note_failure(entry, &mark, code, reterr);
+    }
+    unlock(lifecycle);
+    return code;
+}
+
+// ---- what the plan asks for ------------------------------------------------------------------
+
+// The versions of the policy, resident now: flags them. Without the lock.
+static void load_latest(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                        const struct store_list *list, bool *wanted)
+{
+    struct diag diag;
+    unsigned found = 0;
+    for (size_t i = 0; i < list->count && found < entry->plan->keep; i++) {
+        bool resident = lifecycle_resident(entry, list->versions[i]) != NULL;
+        if (!resident && is_known_bad(entry, list->versions[i]))
+            continue;
+        wanted[i] = ensure(lifecycle, entry, list->versions[i], &diag) == STATUS_OK;
+        found += wanted[i];
+    }
+}
+
+static void load_listed(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                        const struct store_list *list, bool *wanted)
+{
+    struct diag diag;
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t k = 0; k < entry->plan->version_count; k++)
+            if (entry->plan->versions[k] == list->versions[i])
+                wanted[i] = (lifecycle_resident(entry, list->versions[i]) != NULL ||
+                             !is_known_bad(entry, list->versions[i])) &&
+                            ensure(lifecycle, entry, list->versions[i], &diag) == STATUS_OK;
+}
+
+static void load_labelled(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
+    struct diag diag;
+    for (size_t i = 0; i < entry->plan->label_count; i++) {
+        uint64_t version = entry->plan->labels[i].version;
+        if (version != 0 && lifecycle_resident(entry, version) == NULL &&
+            !is_known_bad(entry, version))
+            (void)ensure(lifecycle, entry, version, &diag); // told in the log
+    }
+}
+
+// Under the lock: flags the versions of the policy; returns the newest, or NULL.
+static struct registry_version *mark_policy(struct lifecycle_entry *entry,
+                                            const struct store_list *list, const bool *wanted)
+{
+    struct registry_version *newest = NULL;
+    for (size_t i = 0; i < entry->count; i++)
+        entry->residents[i].in_policy = false;
+    for (size_t i = 0; i < list->count; i++) {
+        struct lifecycle_resident *resident =
+            wanted[i] ? lifecycle_resident(entry, list->versions[i]) : NULL;
+        if (resident == NULL)
+            continue;
+        resident->in_policy = true;
+        newest = newest == NULL ? resident->version : newest; // descending
+    }
+    return newest;
+}
+
+static void set_label(struct lifecycle_entry *entry, const char *name,
+                      const struct registry_version *version)
+{
+    size_t at = 0;
+    while (at < entry->label_count && strcmp(entry->labels[at].name, name) != 0)
+        at++;
+    if (at == REGISTRY_MOST_LABELS)
+        return; // the plan has at most as many, and lifecycle_label checks
+    entry->label_count += at == entry->label_count;
+    struct registry_label *label = &entry->labels[at];
+    snprintf(label->name, sizeof(label->name), "%s", name);
+    label->version = version;
+}
+
+static void set_labels(struct lifecycle_entry *entry, struct registry_version *newest)
+{
+    for (size_t i = 0; i < entry->plan->label_count; i++) {
+        const struct lifecycle_label *label = &entry->plan->labels[i];
+        struct registry_version *version = newest;
+        if (label->version != 0) {
+            struct lifecycle_resident *resident = lifecycle_resident(entry, label->version);
+            version = resident != NULL ? resident->version : NULL;
+        }
+        bool set = false;
+        for (size_t k = 0; k < entry->label_count; k++)
+            set = set || strcmp(entry->labels[k].name, label->name) == 0;
+        // A label that somebody has moved stays where it is, unless it follows the newest.
+        if (version != NULL && (!set || label->version == 0))
+            set_label(entry, label->name, version);
+    }
+}
+
+static bool serve(struct lifecycle_entry *entry, struct registry_version *version)
+{
+    if (version == NULL || version == entry->current)
+        return false;
+    entry->before = entry->current;
+    entry->current = version;
+    return true;
+}
+
+static void publish(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
+    if (lifecycle_publish(lifecycle) == STATUS_OK)
+        return;
+    entry->starved = true;
+    LOG_EVENT(LOG_ERROR, "no memory to publish a model", LOG_S("model", entry->plan->name));
+}
+
+void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
+    struct store_list list = {0};
+    struct diag diag;
+    entry->starved = false;
+    enum status code = store_versions(entry->plan->folder, &list, &diag);
+    if (code != STATUS_OK) {
+        char text[1024];
+        entry->starved = code == STATUS_NO_MEMORY;
+        LOG_EVENT(LOG_ERROR, "model folder cannot be read", LOG_S("model", entry->plan->name),
+                  LOG_S("reason", diag_format(&diag, text, sizeof(text))));
+        return;
+    }
+    bool *wanted = calloc(list.count + 1, sizeof(*wanted));
+    entry->starved = wanted == NULL;
+    if (wanted != NULL) {
+        if (entry->plan->keep > 0)
+            load_latest(lifecycle, entry, &list, wanted);
+        else
+            load_listed(lifecycle, entry, &list, wanted);
+        load_labelled(lifecycle, entry);
+        lock(lifecycle);
+        struct registry_version *newest = mark_policy(entry, &list, wanted);
+        if (!entry->held)
+            serve(entry, newest);
+        set_labels(entry, newest);
+        evict(lifecycle, entry);
+        publish(lifecycle, entry);
+        unlock(lifecycle);
+    }
+    free(wanted);
+    store_list_fini(&list);
+    lifecycle_watch(lifecycle, entry);
+}
+
+// ---- what somebody asks for ------------------------------------------------------------------
+
+static enum status load_newest(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                               uint64_t *ret_version, struct diag *reterr)
+{
+    struct store_list list = {0};
+    TRY(store_versions(entry->plan->folder, &list, reterr));
+    uint64_t newest = list.count > 0 ? list.versions[0] : 0;
+    store_list_fini(&list);
+    if (newest == 0)
+        return diag_set(reterr, STATUS_NOT_FOUND, "the folder has no version");
+    lock(lifecycle);
+    entry->held = false;
+    unlock(lifecycle);
+    enum status code = ensure(lifecycle, entry, newest, reterr);
+    lifecycle_sync(lifecycle, entry);
+    *ret_version = newest;
+    return code;
+}
+
+enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                               uint64_t version, uint64_t *ret_version, struct diag *reterr)
+{
+    if (version == 0)
+        return load_newest(lifecycle, entry, ret_version, reterr);
+    *ret_version = version;
+    TRY(ensure(lifecycle, entry, version, reterr));
+    lock(lifecycle);
+    struct lifecycle_resident *resident = lifecycle_resident(entry, version);
+    enum status code = STATUS_OK;
+    if (resident == NULL) {
+        code = diag_set(reterr, STATUS_TOO_LARGE, "%d versions are resident and needed",
+                        REGISTRY_MOST_VERSIONS);
+    } else {
+        resident->asked = true;
+        if (entry->current == NULL || version > entry->current->number) {
+            entry->held = false;
+            serve(entry, resident->version);
+        }
+        evict(lifecycle, entry);
+        publish(lifecycle, entry);
+    }
+    unlock(lifecycle);
+    return code;
+}
+
+// ---- plans -----------------------------------------------------------------------------------
+
+static void empty_entry(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
+    while (entry->count > 0)
+        drop(lifecycle, entry, entry->count - 1);
+    lifecycle_unwatch(lifecycle, entry);
+}
+
+static bool same_plan(const struct lifecycle_model *a, const struct lifecycle_model *b)
+{
+    bool same = a->keep == b->keep && a->version_count == b->version_count &&
+                a->label_count == b->label_count;
+    for (size_t i = 0; same && i < a->version_count; i++)
+        same = a->versions[i] == b->versions[i];
+    for (size_t i = 0; same && i < a->label_count; i++)
+        same = a->labels[i].version == b->labels[i].version &&
+               strcmp(a->labels[i].name, b->labels[i].name) == 0;
+    return same;
+}
+
+// The model has another plan: what was done by hand is over.
+static void let_move(struct lifecycle_entry *entry)
+{
+    entry->held = false;
+    entry->label_count = 0;
+    for (size_t i = 0; i < entry->count; i++)
+        entry->residents[i].asked = false;
+}
+
+// An entry goes on if its model has the same name and folder as before.
+static void take_entries(struct lifecycle *lifecycle, struct lifecycle_entry *entries,
+                         const struct lifecycle_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        entries[i] = (struct lifecycle_entry){.folder_watch = -1, .version_watch = -1};
+    for (size_t i = 0; i < lifecycle->plan.count; i++) {
+        struct lifecycle_entry *old = &lifecycle->entries[i];
+        bool taken = false;
+        for (size_t k = 0; k < plan->count && !taken; k++) {
+            taken = strcmp(old->plan->name, plan->models[k].name) == 0 &&
+                    strcmp(old->plan->folder, plan->models[k].folder) == 0;
+            if (!taken)
+                continue;
+            entries[k] = *old;
+            if (!same_plan(old->plan, &plan->models[k]))
+                let_move(&entries[k]);
+        }
+        if (!taken)
+            empty_entry(lifecycle, old);
+    }
+    for (size_t i = 0; i < plan->count; i++)
+        entries[i].plan = &plan->models[i];
+}
+
+enum status lifecycle_adopt(struct lifecycle *lifecycle, struct lifecycle_plan *plan)
+{
+    struct lifecycle_entry *entries = calloc(plan->count, sizeof(*entries));
+    if (entries == NULL)
+        return STATUS_NO_MEMORY;
+    lock(lifecycle);
+    take_entries(lifecycle, entries, plan);
+    free(lifecycle->entries);
+    lifecycle_plan_fini(&lifecycle->plan);
+    lifecycle->entries = entries;
+    lifecycle->plan = *plan;
+    *plan = (struct lifecycle_plan){.models = NULL};
+    unlock(lifecycle);
+    for (size_t i = 0; i < lifecycle->plan.count; i++)
+        lifecycle_sync(lifecycle, &lifecycle->entries[i]);
+    return STATUS_OK;
+}

@@ -1,0 +1,209 @@
+// The plan of models: read from YAML, copied, freed.
+#include "base/num.h"
+#include "server/lifecycle.h"
+#include "server/lifecycle_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLAN_KEEP = 1 };
+
+// In a request it stands where a version may stand.
+bool lifecycle_label_valid(const char *name)
+{
+    return store_name_valid(span_of(name)) && !(name[0] >= '0' && name[0] <= '9');
+}
+
+static enum status fail(const struct yamldoc_node *node, struct diag *reterr, const char *words)
+{
+    return diag_at_line(reterr, STATUS_CONFIG, "", node->line, node->column, "models: %s", words);
+}
+
+static enum status set_folder(struct lifecycle_model *model, const char *folder,
+                              struct diag *reterr)
+{
+    free(model->folder);
+    model->folder = strdup(folder);
+    return model->folder != NULL ? STATUS_OK
+                                 : diag_set(reterr, STATUS_NO_MEMORY, "no memory for the models");
+}
+
+static enum status read_name(const struct yamldoc_node *node, char name[STORE_NAME_BYTES + 1],
+                             struct diag *reterr)
+{
+    if (node->kind != YAMLDOC_SCALAR || !store_name_valid(node->text))
+        return fail(node, reterr,
+                    "expected a name: a letter, digit or _, then up to 63 of these, '.' or '-'");
+    memcpy(name, node->text.data, node->text.size);
+    name[node->text.size] = '\0';
+    return STATUS_OK;
+}
+
+static enum status read_version(const struct yamldoc_node *node, uint64_t *ret_version,
+                                struct diag *reterr)
+{
+    if (node->kind != YAMLDOC_SCALAR || !store_version_parse(node->text, ret_version))
+        return fail(node, reterr, "expected a version, a whole number above 0");
+    return STATUS_OK;
+}
+
+static enum status read_versions(const struct yamldoc_node *node, struct lifecycle_model *model,
+                                 struct diag *reterr)
+{
+    if (node->kind != YAMLDOC_LIST || node->count == 0 || node->count > REGISTRY_MOST_VERSIONS)
+        return fail(node, reterr, "expected a list of 1 to 8 versions");
+    for (size_t i = 0; i < node->count; i++)
+        TRY(read_version(node->items[i], &model->versions[i], reterr));
+    model->version_count = node->count;
+    return STATUS_OK;
+}
+
+static enum status read_keep(const struct yamldoc_node *node, struct lifecycle_model *model,
+                             struct diag *reterr)
+{
+    uint64_t keep = 0;
+    if (node->kind != YAMLDOC_SCALAR || num_parse_u64(node->text, &keep) != STATUS_OK ||
+        keep == 0 || keep > REGISTRY_MOST_VERSIONS / 2)
+        return fail(node, reterr, "keep: expected 1 to 4 versions");
+    model->keep = (unsigned)keep;
+    return STATUS_OK;
+}
+
+static enum status read_labels(const struct yamldoc_node *node, struct lifecycle_model *model,
+                               struct diag *reterr)
+{
+    if (node->kind != YAMLDOC_MAP || node->count > REGISTRY_MOST_LABELS)
+        return fail(node, reterr, "labels: expected a map of at most 8 names to versions");
+    for (size_t i = 0; i < node->count; i++) {
+        struct lifecycle_label *label = &model->labels[i];
+        TRY(read_name(node->keys[i], label->name, reterr));
+        if (!lifecycle_label_valid(label->name))
+            return fail(node->keys[i], reterr, "a label begins with no digit");
+        label->version = 0;
+        if (node->items[i]->kind != YAMLDOC_SCALAR || !span_is(node->items[i]->text, "latest"))
+            TRY(read_version(node->items[i], &label->version, reterr));
+    }
+    model->label_count = node->count;
+    return STATUS_OK;
+}
+
+static enum status read_member(const struct yamldoc_node *key, const struct yamldoc_node *item,
+                               struct lifecycle_model *model, struct diag *reterr)
+{
+    if (span_is(key->text, "name"))
+        return read_name(item, model->name, reterr);
+    if (span_is(key->text, "keep"))
+        return read_keep(item, model, reterr);
+    if (span_is(key->text, "versions"))
+        return read_versions(item, model, reterr);
+    if (span_is(key->text, "labels"))
+        return read_labels(item, model, reterr);
+    if (!span_is(key->text, "folder"))
+        return fail(key, reterr, "expected name, folder, keep, versions or labels");
+    if (item->kind != YAMLDOC_SCALAR || item->text.size == 0)
+        return fail(item, reterr, "folder: expected a path");
+    return set_folder(model, item->text.data, reterr);
+}
+
+static enum status read_model(const struct yamldoc_node *node, struct lifecycle_model *model,
+                              struct diag *reterr)
+{
+    if (node->kind != YAMLDOC_MAP)
+        return fail(node, reterr, "expected a map with a folder");
+    for (size_t i = 0; i < node->count; i++)
+        TRY(read_member(node->keys[i], node->items[i], model, reterr));
+    if (model->folder == NULL)
+        return fail(node, reterr, "a model has no folder");
+    if (model->keep > 0 && model->version_count > 0)
+        return fail(node, reterr, "give either keep or versions, not both");
+    if (model->version_count == 0 && model->keep == 0)
+        model->keep = PLAN_KEEP;
+    return model->name[0] != '\0' ? STATUS_OK : store_name(model->folder, model->name, reterr);
+}
+
+static enum status check_twice(const struct lifecycle_plan *plan, const struct yamldoc_node *node,
+                               struct diag *reterr)
+{
+    const struct lifecycle_model *last = &plan->models[plan->count - 1];
+    for (size_t i = 0; i + 1 < plan->count; i++)
+        if (strcmp(plan->models[i].name, last->name) == 0)
+            return fail(node, reterr, "two models have one name");
+    return STATUS_OK;
+}
+
+enum status lifecycle_plan_read(const struct yamldoc_node *models, struct lifecycle_plan *ret_plan,
+                                struct diag *reterr)
+{
+    if (models->kind != YAMLDOC_LIST || models->count == 0 || models->count > REGISTRY_MOST_MODELS)
+        return fail(models, reterr, "expected a list of 1 to 64 models");
+    struct lifecycle_plan plan = {.models = calloc(models->count, sizeof(*plan.models))};
+    if (plan.models == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the models");
+    enum status code = STATUS_OK;
+    while (code == STATUS_OK && plan.count < models->count) {
+        const struct yamldoc_node *node = models->items[plan.count];
+        code = read_model(node, &plan.models[plan.count++], reterr);
+        if (code == STATUS_OK)
+            code = check_twice(&plan, node, reterr);
+    }
+    if (code != STATUS_OK) {
+        lifecycle_plan_fini(&plan);
+        return code;
+    }
+    *ret_plan = plan;
+    return STATUS_OK;
+}
+
+enum status lifecycle_plan_one(const char *folder, const char *name,
+                               struct lifecycle_plan *ret_plan, struct diag *reterr)
+{
+    struct lifecycle_plan plan = {.models = calloc(1, sizeof(*plan.models)), .count = 1};
+    if (plan.models == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the models");
+    struct lifecycle_model *model = plan.models;
+    model->keep = PLAN_KEEP;
+    enum status code = set_folder(model, folder, reterr);
+    if (code == STATUS_OK && name[0] == '\0')
+        code = store_name(folder, model->name, reterr);
+    else if (code == STATUS_OK && !store_name_valid(span_of(name)))
+        code = diag_at_path(reterr, STATUS_CONFIG, "model.name",
+                            "'%s' is not a name: a letter, digit or _, then up to 63 of these, "
+                            "'.' or '-'",
+                            name);
+    else if (code == STATUS_OK)
+        snprintf(model->name, sizeof(model->name), "%s", name);
+    if (code != STATUS_OK) {
+        lifecycle_plan_fini(&plan);
+        return code;
+    }
+    *ret_plan = plan;
+    return STATUS_OK;
+}
+
+enum status lifecycle_plan_copy(const struct lifecycle_plan *plan, struct lifecycle_plan *ret_copy,
+                                struct diag *reterr)
+{
+    struct lifecycle_plan copy = {.models = calloc(plan->count, sizeof(*copy.models))};
+    if (copy.models == NULL)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the models");
+    for (; copy.count < plan->count; copy.count++) {
+        struct lifecycle_model *model = &copy.models[copy.count];
+        *model = plan->models[copy.count];
+        model->folder = strdup(plan->models[copy.count].folder);
+        if (model->folder == NULL) {
+            lifecycle_plan_fini(&copy);
+            return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the models");
+        }
+    }
+    *ret_copy = copy;
+    return STATUS_OK;
+}
+
+void lifecycle_plan_fini(struct lifecycle_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        free(plan->models[i].folder);
+    free(plan->models);
+    *plan = (struct lifecycle_plan){.models = NULL};
+}

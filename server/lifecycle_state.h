@@ -1,0 +1,88 @@
+// What the parts of the lifecycle share. The thread alone loads, adds and removes resident
+// versions; everything here is changed under the lock.
+#pragma once
+
+#include "server/lifecycle.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+
+enum { LIFECYCLE_FAILURES = 16, LIFECYCLE_LOAD_BOUNDS = 7 };
+
+// A file that was refused, and how to see that it is another one by now.
+struct lifecycle_failure {
+    uint64_t version; // 0: none
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec changed;
+    char words[384]; // without the path
+};
+
+struct lifecycle_resident {
+    struct registry_version *version; // held once
+    bool in_policy;                   // the plan asks for it
+    bool asked;                       // somebody did: stays until room is needed
+};
+
+struct lifecycle_entry {
+    const struct lifecycle_model *plan;
+    size_t count;
+    struct lifecycle_resident residents[REGISTRY_MOST_VERSIONS + 1]; // descending
+    struct registry_version *current, *before;                       // resident, or NULL
+    size_t label_count;
+    struct registry_label labels[REGISTRY_MOST_LABELS];
+    bool held;        // after a rollback
+    bool starved;     // the last look ran out of memory
+    uint64_t loading; // version; 0: none
+    size_t next_failure;
+    struct lifecycle_failure failures[LIFECYCLE_FAILURES];
+    uint64_t loads, failed_loads;
+    uint64_t load_buckets[LIFECYCLE_LOAD_BOUNDS + 1];
+    double load_seconds;             // sum
+    int64_t last_load_s;             // since 1970, of the last that went well
+    int folder_watch, version_watch; // inotify; -1: none
+};
+
+struct lifecycle_command {
+    struct lifecycle_command *next;
+    char model[STORE_NAME_BYTES + 1];
+    uint64_t version;
+    lifecycle_done_fn *done;
+    void *context;
+};
+
+struct lifecycle {
+    pthread_mutex_t lock;
+    pthread_t thread;
+    bool started, stopped, rescan;
+    int wake_fd;    // eventfd
+    int inotify_fd; // -1: nothing is watched
+    struct registry *registry;
+    struct lifecycle_parts parts;
+    struct lifecycle_plan plan;      // in force
+    struct lifecycle_plan next_plan; // models NULL: none
+    struct lifecycle_command *first, **last;
+    struct lifecycle_entry *entries; // (plan.count)
+};
+
+MUST_USE enum status lifecycle_plan_copy(const struct lifecycle_plan *plan,
+                                         struct lifecycle_plan *ret_copy, struct diag *reterr);
+
+struct lifecycle_entry *lifecycle_find(struct lifecycle *lifecycle, const char *model);
+struct lifecycle_resident *lifecycle_resident(struct lifecycle_entry *entry, uint64_t version);
+// Under the lock: makes the view of all entries the one that serves.
+MUST_USE enum status lifecycle_publish(struct lifecycle *lifecycle);
+
+// Of the thread, without the lock; each publishes what has changed.
+MUST_USE enum status lifecycle_adopt(struct lifecycle *lifecycle, struct lifecycle_plan *plan);
+void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry);
+// Loads the version whatever is known of it. 0: the newest that there is, which serves then.
+enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                               uint64_t version, uint64_t *ret_version, struct diag *reterr);
+
+// Has the kernel tell of changes in the model's folder and in that of its newest version.
+void lifecycle_watch(struct lifecycle *lifecycle, struct lifecycle_entry *entry);
+void lifecycle_unwatch(struct lifecycle *lifecycle, struct lifecycle_entry *entry);
+// Reads what has happened; true if there was anything.
+bool lifecycle_watch_read(struct lifecycle *lifecycle);

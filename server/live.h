@@ -1,0 +1,13 @@
+// Options that may change while the daemon runs, as the threads that serve read them. Written by
+// the thread of signals alone.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum live_on_deadline { LIVE_ERROR, LIVE_BY_BID };
+
+struct live {
+    _Atomic uint64_t timeout_ns; // of a request that brings none; 0: none
+    atomic_int on_deadline;      // enum live_on_deadline
+};
