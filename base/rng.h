@@ -16,6 +16,7 @@ enum rng_stream {
     RNG_BIDS = 6,
     RNG_BOOTSTRAP = 7,
     RNG_EMBED = 8,
+    RNG_ARRIVALS = 9,
     RNG_TEST = 99,
 };
 
