@@ -4,8 +4,9 @@
 
 // A request counts e^-1 after about this many others.
 static const double admit_memory = 256.0;
-// A wait that is foreseen is a mean; some take longer.
-static const double admit_margin = 1.25;
+// A wait that is foreseen is a mean, and some take longer. Half of the time that there is keeps the
+// workers as busy as all of it would, and leaves the rest to bad luck.
+static const double admit_margin = 2.0;
 enum { ADMIT_MOST_RETRY_S = 30 };
 
 void admit_init(struct admit *admit, size_t max_bytes, unsigned workers)
@@ -52,16 +53,22 @@ static double expected_wait_ns(struct admit *admit)
     return ((double)waiting + (double)running / 2) / admit->workers;
 }
 
-bool admit_enter(struct admit *admit, struct slot *slot, uint64_t now_ns)
+bool admit_in_time(struct admit *admit, size_t body_bytes, uint64_t deadline_ns, uint64_t now_ns)
 {
-    slot->cost_ns = expected_cost_ns(admit, slot->body_size);
+    if (deadline_ns == 0)
+        return true;
     // One at a time is let in whatever is expected of it: else a wrong expectation would never be
     // put right.
-    double wait_ns = expected_wait_ns(admit);
-    double need_ns = wait_ns > 0 ? admit_margin * (wait_ns + (double)slot->cost_ns) : 0;
-    if (slot->deadline_ns != 0 &&
-        (now_ns >= slot->deadline_ns || need_ns > (double)(slot->deadline_ns - now_ns)))
+    double cost_ns = (double)expected_cost_ns(admit, body_bytes), wait_ns = expected_wait_ns(admit);
+    double need_ns = wait_ns > 0 ? admit_margin * (wait_ns + cost_ns) : 0;
+    return now_ns < deadline_ns && need_ns <= (double)(deadline_ns - now_ns);
+}
+
+bool admit_enter(struct admit *admit, struct slot *slot, uint64_t now_ns)
+{
+    if (!admit_in_time(admit, slot->body_size, slot->deadline_ns, now_ns))
         return false;
+    slot->cost_ns = expected_cost_ns(admit, slot->body_size);
     atomic_fetch_add_explicit(&admit->waiting_ns, slot->cost_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&admit->waiting_bytes, slot->body_size, memory_order_relaxed);
     return true;

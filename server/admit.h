@@ -33,6 +33,8 @@ MUST_USE bool admit_bytes(struct admit *admit, struct slot *slot, size_t more);
 // Gives back what the slot took; by the connection, at the end of the request.
 void admit_free(struct admit *admit, struct slot *slot);
 
+// Whether a request with such a body, that came now, would be served by its deadline (0: none).
+bool admit_in_time(struct admit *admit, size_t body_bytes, uint64_t deadline_ns, uint64_t now_ns);
 // The body is there: false if it would not be served by the slot's deadline, nothing is counted
 // then. True: it counts as waiting, and it is put into the queue.
 MUST_USE bool admit_enter(struct admit *admit, struct slot *slot, uint64_t now_ns);

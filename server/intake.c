@@ -91,7 +91,8 @@ static void take_facts(struct intake *intake, struct slot *slot, const struct in
 
 // What is wrong with a body to come, or with how its end is told, is answered at once and ends the
 // connection, because the body is not read. Everything else waits for the end of the request: the
-// library ends a connection that is answered before.
+// library ends a connection that is answered before. A request that is too late already costs the
+// reading of its body, no more.
 struct slot *intake_begin(struct intake *intake, const struct intake_head *arrived)
 {
     atomic_fetch_add_explicit(&intake->observe->inflight, 1, memory_order_relaxed);
@@ -101,12 +102,17 @@ struct slot *intake_begin(struct intake *intake, const struct intake_head *arriv
     struct diag diag = {0};
     enum status code = look_up(intake, arrived, &slot->route, &model, &diag);
     take_facts(intake, slot, arrived, code == STATUS_OK ? model : (struct span){NULL, 0});
-    if (code == STATUS_OK)
-        return slot;
     if (code == STATUS_TOO_LARGE)
         server_metrics_shed(intake->shard, SERVER_METRICS_BODY_TOO_LARGE);
-    slot->closes = head_has_body(arrived->head) || !framing_is_clear(arrived->head);
-    end_with(slot, &diag, code);
+    if (code != STATUS_OK) {
+        slot->closes = head_has_body(arrived->head) || !framing_is_clear(arrived->head);
+        end_with(slot, &diag, code);
+    } else if (slot->route->serve != NULL &&
+               !admit_in_time(intake->admit, (size_t)arrived->head->length, slot->deadline_ns,
+                              slot->arrival_ns)) {
+        server_metrics_shed(intake->shard, SERVER_METRICS_DEADLINE_ADMISSION);
+        end_with(slot, NULL, STATUS_OVERLOADED);
+    }
     return slot;
 }
 
@@ -122,7 +128,7 @@ static enum status take_more(struct intake *intake, struct slot *slot, const cha
 }
 
 // What was refused is read on and forgotten: the library takes an answer only when the body has
-// ended.
+// ended. Of a length that was told, that is within the limit.
 bool intake_body(struct intake *intake, struct slot *slot, const char *data, size_t size)
 {
     if (slot_state(slot) == SLOT_READING) {

@@ -77,7 +77,7 @@ static void test_cost_follows_what_is_served_now(void **state)
     admit_fini(&admit);
 }
 
-// Ten requests of 3 ms wait for two workers: 15 ms, and 3 of its own.
+// Ten requests of 3 ms wait for two workers: 15 ms, and 3 of its own; twice that must be left.
 static void test_who_would_be_late_is_refused(void **state)
 {
     (void)state;
@@ -90,10 +90,12 @@ static void test_who_would_be_late_is_refused(void **state)
         assert_true(admit_enter(&admit, &waiting[i], 1));
     }
     const uint64_t now = 1000 * (uint64_t)MS;
-    struct slot late = slot_of(BODY, now + 17 * MS), early = slot_of(BODY, now + 30 * MS);
+    struct slot late = slot_of(BODY, now + 34 * MS), early = slot_of(BODY, now + 38 * MS);
     struct slot gone = slot_of(BODY, now);
     assert_false(admit_enter(&admit, &late, now));
     assert_false(admit_enter(&admit, &gone, now));
+    assert_false(admit_in_time(&admit, BODY, now + 34 * MS, now));
+    assert_true(admit_in_time(&admit, BODY, 0, now));
     assert_true(admit_enter(&admit, &early, now));
     admit_fini(&admit);
 }
