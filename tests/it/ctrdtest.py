@@ -8,10 +8,13 @@ import http.client
 import json
 import os
 import select
+import shutil
 import signal as signals
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 
 BUILD_DIR = os.environ.get("BUILD_DIR", "build/dev")
@@ -42,17 +45,53 @@ def body_of(count=3, width=4, **more):
     return json.dumps(request).encode()
 
 
-class Daemon:
-    """One running ctrd. `sets` are --set options; the drain delay is 0 unless it is among them."""
+def publish(folder, version, source):
+    """Copies a student into FOLDER/VERSION in one step, as `ctr publish` does."""
+    hidden = os.path.join(folder, f".{version}.new")
+    os.makedirs(hidden)
+    shutil.copyfile(source, os.path.join(hidden, "student.safetensors"))
+    os.rename(hidden, os.path.join(folder, str(version)))
 
-    def __init__(self, model_folder, *sets, env=None):
+
+def until(condition, what, seconds=60):
+    """Waits until `condition()` is true and returns its value; what it was for, if that takes too long."""
+    end, pause = time.monotonic() + seconds, threading.Event()
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"{seconds} s without: {what}")
+        pause.wait(0.002)
+    return value
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over the UNIX socket at a path."""
+
+    def __init__(self, path, timeout=30):
+        super().__init__("localhost", timeout=timeout)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Daemon:
+    """One running ctrd. `sets` are --set options; the drain delay is 0 unless it is among them. `flags`
+    are other arguments, `prefix` is what starts it, `fds` are descriptors that it gets. Without a
+    model_folder it is for `flags` to name models."""
+
+    def __init__(self, model_folder, *sets, env=None, flags=(), prefix=(), fds=()):
         self.stderr_file = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")
         read_end, write_end = os.pipe()
-        command = [CTRD, "--ready-fd", str(write_end)]
-        for item in (f"model.folder={model_folder}", "http.port=0", "drain.delay_ms=0", *sets):
+        command = [*prefix, CTRD, "--ready-fd", str(write_end), *flags]
+        if model_folder is not None:
+            sets = (f"model.folder={model_folder}", *sets)
+        for item in ("http.port=0", "drain.delay_ms=0", *sets):
             command += ["--set", item]
+        self.admin_path = next((item.partition("=")[2] for item in sets if item.startswith("admin.socket=")), None)
         self.process = subprocess.Popen(
-            command, pass_fds=[write_end], stdin=subprocess.DEVNULL, stderr=self.stderr_file,
+            command, pass_fds=[write_end, *fds], stdin=subprocess.DEVNULL, stderr=self.stderr_file,
             env={**os.environ, **(env or {})})
         os.close(write_end)
         with os.fdopen(read_end) as ready:
@@ -62,7 +101,7 @@ class Daemon:
             self.process.kill()
             self.process.wait()
             raise RuntimeError("ctrd did not get ready:\n" + self.stderr())
-        self.port = int(line)
+        self.port, self.admin_port = map(int, (line.split() + ["0"])[:2])
 
     def stderr(self):
         self.stderr_file.seek(0)
@@ -84,6 +123,17 @@ class Daemon:
         finally:
             connection.close()
 
+    def admin(self, method, path, body=None, headers=None):
+        """(status, JSON) of one request over the UNIX socket; `body` is a dictionary."""
+        connection = UnixConnection(self.admin_path)
+        try:
+            headers = {"Content-Type": "application/json", **(headers or {})} if body is not None else headers or {}
+            connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+            reply = connection.getresponse()
+            return reply.status, json.loads(reply.read())
+        finally:
+            connection.close()
+
     def rank(self, body, headers=None):
         status, _, reply = self.request("POST", "/v1/rank", body, headers)
         return status, json.loads(reply)
@@ -93,6 +143,21 @@ class Daemon:
         text = self.request("GET", "/metrics")[2].decode()
         lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in lines}
+
+    def version_of(self, **more):
+        """Which version ranks a request with these members."""
+        status, reply = self.rank(body_of(**more))
+        return int(reply["version"]) if status == 200 else status
+
+    def wait_for_log(self, text, times=1):
+        until(lambda: self.stderr().count(text) >= times, f"{times} of {text!r} in the log:\n{self.stderr()}")
+
+    def proc(self, name):
+        with open(f"/proc/{self.process.pid}/{name}", encoding="utf-8") as file:
+            return file.read()
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -1,0 +1,341 @@
+"""Models, versions and labels of the real daemon: what is loaded, what serves, and what keeps the old one."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import tempfile
+import threading
+import unittest
+
+import ctrdtest
+from ctrdtest import body_of, make_model, publish, until
+from ctrtest import bits, run, scores
+
+LOADS = 'ctrd_model_load_total{{model="{}",result="{}"}}'
+CURRENT = 'ctrd_model_state{{model="{}",version="{}",state="serving"}}'
+
+
+class Models(unittest.TestCase):
+    """A folder with the students of seeds 1 and 2 aside, and daemons that end with the test."""
+
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory(prefix="ctrdtest-")
+        self.addCleanup(holder.cleanup)
+        self.path = pathlib.Path(holder.name)
+        self.folder = self.path / "demo"
+        self.students = [make_model(self.path / "aside", seed, seed=seed) for seed in (1, 2)]
+        self.socket = self.path / "admin"
+
+    def put(self, version, seed=1, folder="demo"):
+        os.makedirs(self.path / folder, exist_ok=True)
+        publish(self.path / folder, version, self.students[seed - 1])
+
+    def start(self, *sets, **more):
+        daemon = ctrdtest.Daemon(more.pop("folder", self.folder), f"admin.socket={self.socket}", *sets, **more)
+        self.addCleanup(daemon.kill)
+        return daemon
+
+    def config(self, text):
+        path = self.path / "ctrd.yaml"
+        path.write_text(text)
+        return {"folder": None, "flags": ("--config", str(path))}
+
+    def hup(self, daemon):
+        """Waits until the daemon has dealt with a SIGHUP."""
+        said = [daemon.stderr().count(text) for text in ("configuration taken", "configuration refused")]
+        daemon.signal(signal.SIGHUP)
+        until(lambda: [daemon.stderr().count(text)
+                       for text in ("configuration taken", "configuration refused")] != said, "an answer to SIGHUP")
+
+    def states(self, daemon, model="demo"):
+        """{version: state} as the admin plane tells it, and the labels."""
+        status, reply = daemon.admin("GET", "/v1/models")
+        self.assertEqual(status, 200)
+        found = next(entry for entry in reply["models"] if entry["name"] == model)
+        return {int(entry["version"]): entry["state"] for entry in found["versions"]}, found["labels"]
+
+
+class Choice(Models):
+    def test_models_versions_and_labels(self):
+        for version in (1, 2, 3):
+            self.put(version, 1 + version % 2, "ctr")
+            self.put(version * 10, 1, "cvr")
+        daemon = self.start(**self.config(
+            f"models:\n"
+            f"  - {{name: ctr, folder: {self.path}/ctr, keep: 2, labels: {{canary: latest, stable: 2, old: 1}}}}\n"
+            f"  - {{folder: {self.path}/cvr, versions: [10, 20]}}\n"))
+        self.assertEqual(self.states(daemon, "ctr"), ({3: "serving", 2: "resident", 1: "resident"},
+                                                      {"canary": "3", "stable": "2", "old": "1"}))
+        self.assertEqual(self.states(daemon, "cvr"), ({20: "serving", 10: "resident"}, {}))
+        asked = {"canary": 3, "stable": 2, "old": 1, 3: 3, "3": 3, 2: 2, "1": 1, 4: 404, "none": 404, "42": 404}
+        for version, wanted in asked.items():
+            self.assertEqual(daemon.version_of(model="ctr", version=version), wanted, version)
+        self.assertEqual(daemon.version_of(model="ctr"), 2)  # stable says what serves
+        self.assertEqual(daemon.version_of(model="cvr"), 20)
+        self.assertEqual(daemon.version_of(model="cvr", version=30), 404)  # in the folder, not asked for
+        for version in (0, "0", -1, 1.5, True, [], {}):
+            self.assertEqual(daemon.version_of(model="ctr", version=version), 400, version)
+        for version in ("", "../1", "1/2", "3 ", "a" * 65, "a" * 5000, 1 << 70):
+            self.assertEqual(daemon.version_of(model="ctr", version=version), 404, version)
+        self.assertEqual(daemon.version_of(), 400)  # two models: which?
+        self.assertEqual(daemon.version_of(model="nope"), 404)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_admin_load_rollback_and_label(self):
+        self.put(1)
+        daemon = self.start()
+        self.put(2, 2)
+        self.assertEqual(daemon.version_of(), 1)
+        load = ("POST", "/v1/models/demo/load")
+        rollback = ("POST", "/v1/models/demo/rollback")
+        label = ("POST", "/v1/models/demo/label")
+        self.assertEqual(daemon.admin(*load), (200, {"model": "demo", "version": "2"}))
+        self.assertEqual(daemon.version_of(), 2)
+        self.assertEqual(daemon.admin(*rollback, {}), (200, {"model": "demo", "version": "1"}))
+        self.assertEqual(daemon.version_of(), 1)
+        self.assertEqual(daemon.admin(*label, {"label": "canary", "version": "2"})[0], 200)
+        self.assertEqual(daemon.version_of(version="canary"), 2)
+        self.assertEqual(daemon.admin(*label, {"label": "canary", "version": 1})[0], 200)
+        self.assertEqual(daemon.version_of(version="canary"), 1)
+        self.assertEqual(daemon.metrics()['ctrd_model_label{model="demo",version="1",label="canary"}'], 1)
+        # What is not there or not asked for in the right way changes nothing.
+        for request, body, status in ((load, {"version": 9}, 404), (rollback, {"version": 9}, 404),
+                                      (label, {"label": "x", "version": 9}, 404), (label, {}, 400),
+                                      (label, {"label": "9x", "version": 1}, 400), (load, {"path": "/tmp"}, 400),
+                                      (load, {"version": "../1"}, 400), (load, [], 400), (load, {"version": 0}, 400)):
+            got, reply = daemon.admin(*request, body)
+            self.assertEqual((got, list(reply)), (status, ["error"]), (request, body, reply))
+        self.assertEqual(daemon.admin("POST", "/v1/models/nope/load")[0], 404)
+        self.assertEqual(daemon.version_of(), 1)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertFalse(self.socket.exists())
+
+    def test_rollback_holds(self):
+        self.put(1)
+        self.put(2, 2)
+        daemon = self.start(**self.config(f"models: [{{folder: {self.folder}, keep: 2}}]\nmodel: {{watch: true}}\n"))
+        self.assertEqual(daemon.admin("POST", "/v1/models/demo/rollback", {"version": 1})[0], 200)
+        self.assertEqual(daemon.metrics()['ctrd_model_held{model="demo"}'], 1)
+        self.put(3)
+        until(lambda: daemon.metrics().get(CURRENT.format("demo", 3)) is not None, "version 3 resident")
+        self.hup(daemon)
+        self.assertEqual((daemon.version_of(), daemon.version_of(version=3)), (1, 3))
+        self.assertEqual(daemon.admin("POST", "/v1/models/demo/load"), (200, {"model": "demo", "version": "3"}))
+        self.assertEqual(daemon.version_of(), 3)
+        self.assertEqual(daemon.metrics()['ctrd_model_held{model="demo"}'], 0)
+        self.assertEqual(daemon.stop(), 0)
+
+
+class Reload(Models):
+    def test_hup_finds_new_versions(self):
+        self.put(1)
+        daemon = self.start()
+        self.put(2, 2)
+        self.hup(daemon)
+        until(lambda: daemon.version_of() == 2, "version 2")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_watch_finds_new_versions(self):
+        self.put(1)
+        daemon = self.start("model.watch=true")
+        self.put(2, 2)
+        until(lambda: daemon.version_of() == 2, "version 2")
+        # Copied piece by piece: it is looked at when the file is closed.
+        os.mkdir(self.folder / "3")
+        data = pathlib.Path(self.students[0]).read_bytes()
+        with open(self.folder / "3/student.safetensors", "wb") as file:
+            for at in range(0, len(data), 1000):
+                file.write(data[at:at + 1000])
+                file.flush()
+                self.assertEqual(daemon.version_of(), 2)
+        until(lambda: daemon.version_of() == 3, "version 3")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_rescan_finds_new_versions(self):
+        self.put(1)
+        daemon = self.start("model.rescan_s=1")
+        self.put(2, 2)
+        until(lambda: daemon.version_of() == 2, "version 2")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_hup_takes_live_options_and_plan(self):
+        self.put(1)
+        self.put(2, 2)
+        text = f"models: [{{folder: {self.folder}, keep: %s, labels: {{%s}}}}]\nrank: {{timeout_ms: %s}}\n%s"
+        config = self.config(text % (1, "", 0, ""))
+        daemon = self.start(**config)
+        self.assertEqual(daemon.version_of(version=1), 404)
+        # A bad configuration changes nothing, whole as it is.
+        for bad in (text % (2, "a: 1", "soon", ""), text % (2, "1a: 1", 1, ""), text % (2, "a: 1", 1, "rank: {x: 1}\n"),
+                    "models: []\nrank: {timeout_ms: 1}\n", text % (99, "a: 1", 1, ""), "models: [{folder: x, folder: y}]"):
+            self.config(bad)
+            refused = daemon.stderr().count("configuration refused")
+            self.hup(daemon)
+            self.assertEqual(daemon.stderr().count("configuration refused"), refused + 1, bad)
+            self.assertEqual((daemon.version_of(), daemon.version_of(version=1)), (2, 404))
+        self.assertRegex(daemon.stderr(), r"configuration refused, the old one stays.*ctrd.yaml.*rank.timeout_ms")
+        self.config(text % (2, "a: 1", 0, "serve: {workers: 3}\n"))
+        self.hup(daemon)
+        until(lambda: daemon.version_of(version="a") == 1, "label a")
+        self.assertRegex(daemon.stderr(), r"needs a restart.*serve.workers")
+        # The log level is taken too: the next one is silent.
+        self.config(text % (2, "b: 2", 0, "log: {level: error}\n"))
+        taken = daemon.stderr().count("configuration taken")
+        daemon.signal(signal.SIGHUP)
+        until(lambda: daemon.version_of(version="b") == 2, "label b")
+        self.assertEqual(daemon.stderr().count("configuration taken"), taken)
+        self.assertEqual(daemon.version_of(version="a"), 404)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_hup_adds_and_removes_models(self):
+        self.put(1)
+        self.put(5, 2, "other")
+        text = f"models: [{{folder: {self.folder}}}%s]"
+        daemon = self.start(**self.config(text % ""))
+        self.config(text % f", {{folder: {self.path}/other}}")
+        self.hup(daemon)
+        until(lambda: daemon.version_of(model="other") == 5, "the other model")
+        self.config(text % "")
+        self.hup(daemon)
+        until(lambda: daemon.version_of(model="other") == 404, "the other model gone")
+        self.assertEqual(daemon.version_of(), 1)
+        self.assertNotIn('model="other"', daemon.request("GET", "/metrics")[2].decode())
+        self.assertEqual(daemon.stop(), 0)
+
+
+class Refused(Models):
+    def bad_files(self):
+        """{what: bytes} that no student is."""
+        good = pathlib.Path(self.students[1]).read_bytes()
+        flipped = bytearray(good)
+        flipped[-100] ^= 1
+        made = {"empty": b"", "truncated": good[:-1], "flipped": bytes(flipped), "noise": b"\xff" * 5000}
+        for number, role in enumerate(("teacher", "widened", "disguised"), 7):
+            made[role] = pathlib.Path(make_model(self.path / "bad", number, role=role)).read_bytes()
+        return made
+
+    def test_a_bad_version_keeps_the_old_one(self):
+        self.put(1)
+        daemon = self.start()
+        failed = 0
+        for number, (what, data) in enumerate(self.bad_files().items(), 2):
+            with self.subTest(what=what):
+                os.makedirs(self.folder / str(number))
+                (self.folder / str(number) / "student.safetensors").write_bytes(data)
+                self.hup(daemon)
+                failed += 1
+                until(lambda wanted=failed: daemon.metrics()[LOADS.format("demo", "failed")] == wanted, "a failed load")
+                self.assertRegex(daemon.stderr(), rf"model version refused.*version={number} .*reason=")
+                self.assertEqual(daemon.version_of(), 1)
+                status, reply = daemon.admin("POST", "/v1/models/demo/load")
+                self.assertEqual(status, 500, reply)
+                self.assertNotIn("/", reply["error"])
+                failed += 1
+                self.assertEqual(self.states(daemon)[0][number], "failed")
+        # It is not read again and again, until it is another file.
+        self.hup(daemon)
+        status, reply = daemon.admin("POST", "/v1/models/demo/load", {"version": 1})
+        self.assertEqual((status, reply), (200, {"model": "demo", "version": "1"}))
+        self.assertEqual(daemon.metrics()[LOADS.format("demo", "failed")], failed)
+        os.replace(self.students[1], self.folder / str(number) / "student.safetensors")
+        self.hup(daemon)
+        until(lambda: daemon.version_of() == number, "the mended version")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_a_version_that_vanishes_goes_on(self):
+        self.put(1)
+        daemon = self.start()
+        os.remove(self.folder / "1/student.safetensors")
+        os.rmdir(self.folder / "1")
+        self.hup(daemon)
+        self.assertEqual(daemon.admin("POST", "/v1/models/demo/load")[0], 404)
+        self.assertEqual(daemon.version_of(), 1)
+        self.assertEqual(daemon.stop(), 0)
+
+
+class Swaps(Models):
+    SWAPS = 200
+
+    def oracle(self):
+        """{seed: {id: pctr bits}} of body_of(30), by `ctr score`."""
+        request = json.loads(body_of(30))
+        for candidate in request["candidates"]:
+            candidate["label"] = 0
+        (self.path / "data.jsonl").write_text(json.dumps({"id": "1", **request}) + "\n")
+        found = {}
+        for seed in (1, 2):
+            run("score", self.students[seed - 1], "--data", self.path / "data.jsonl", "--out", self.path / "scores")
+            found[seed] = {f"a{doc}": bits(pctr) for _, doc, _, pctr in scores(self.path / "scores")}
+        return found
+
+    def client(self, daemon, wanted, stop, faults):
+        """Ranks until told to end; version V is of seed 1 + V % 2."""
+        connection = daemon.connect()
+        try:
+            while not stop.is_set():
+                connection.request("POST", "/v1/rank", body_of(30))
+                reply = connection.getresponse()
+                text = reply.read()
+                answer = json.loads(text)
+                if reply.status != 200:
+                    faults.append((reply.status, text))
+                    return
+                got = {place["id"]: bits(place["pctr"]) for place in answer["ranked"]}
+                if got != wanted[1 + int(answer["version"]) % 2]:
+                    faults.append(answer["version"])
+        except OSError as fault:
+            faults.append(repr(fault))
+        finally:
+            connection.close()
+
+    def swap(self, daemon, version):
+        """Makes a version serve; every fourth time a corrupt one is tried before."""
+        if version % 4 == 0:
+            os.makedirs(self.folder / str(version))
+            (self.folder / str(version) / "student.safetensors").write_bytes(b"\0" * 4096)
+            self.assertEqual(daemon.admin("POST", "/v1/models/demo/load", {"version": version})[0], 500)
+            os.remove(self.folder / str(version) / "student.safetensors")
+            os.rmdir(self.folder / str(version))
+        self.put(version, 1 + version % 2)
+        status, reply = daemon.admin("POST", "/v1/models/demo/load")
+        self.assertEqual((status, reply), (200, {"model": "demo", "version": str(version)}))
+
+    def test_swaps_under_load_fail_nothing_and_grow_nothing(self):
+        wanted = self.oracle()
+        self.assertNotEqual(wanted[1], wanted[2])
+        self.put(1, 2)
+        daemon = self.start()
+        stop, faults = threading.Event(), []
+        threads = [threading.Thread(target=self.client, args=(daemon, wanted, stop, faults)) for _ in range(3)]
+        with contextlib.ExitStack() as stack:
+            stack.callback(lambda: [thread.join(60) for thread in threads])
+            stack.callback(stop.set)
+            for thread in threads:
+                thread.start()
+            for version in range(2, 22):  # so that what grows once has grown
+                self.swap(daemon, version)
+            self.sizes(daemon)  # the first scrape is a sample of the second
+            before = self.sizes(daemon)
+            for version in range(22, 22 + self.SWAPS):
+                self.swap(daemon, version)
+            until(lambda: self.sizes(daemon)["files"] <= before["files"], "no more open files than before")
+            after = self.sizes(daemon)
+        self.assertEqual(faults, [])
+        self.assertEqual(after["names"] - before["names"], set())
+        self.assertEqual(after["samples"], before["samples"])
+        self.assertLess(after["rss_kb"], before["rss_kb"] + 4096)  # 20 KB a swap
+        self.assertEqual(daemon.metrics()[LOADS.format("demo", "ok")], 21 + self.SWAPS)
+        self.assertEqual(daemon.stop(), 0)
+
+    def sizes(self, daemon):
+        samples = {re.sub(r'(version|sha256_12)="[^"]*"', "", name) for name in daemon.metrics()}
+        rss = next(line for line in daemon.proc("status").splitlines() if line.startswith("VmRSS"))
+        return {"samples": len(daemon.metrics()), "names": samples,
+                "files": daemon.open_files(), "rss_kb": int(rss.split()[1])}
+
+
+if __name__ == "__main__":
+    unittest.main()
