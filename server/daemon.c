@@ -6,6 +6,7 @@
 #include "server/daemon_parts.h"
 #include "server/drain.h"
 #include "server/listener.h"
+#include "server/openapi.h"
 #include "server/privilege.h"
 #include "server/reload.h"
 #include "server/sandbox.h"
@@ -27,6 +28,7 @@ enum {
     DAEMON_ADMIN_CONNECTIONS = 64, // of each listener of the admin plane
     DAEMON_KEEP_BYTES = 64 << 20,  // of buffers that free slots keep
     DAEMON_LOG_RING_BYTES = 1 << 20,
+    DAEMON_OPENAPI_BYTES = 1 << 20,
     // Larger blocks are given back to the kernel when they are freed: those of retired models.
     DAEMON_MMAP_BYTES = 256 << 10,
 };
@@ -194,6 +196,7 @@ static void fill_observe(struct daemon *daemon)
     observe->admit = &daemon->admit;
     observe->conns = daemon->conns;
     observe->lines = daemon->lines;
+    observe->openapi = buf_view(&daemon->openapi);
     observe->kernels = daemon->kernels->name;
     observe->workers = daemon->workers;
     observe->max_candidates = (size_t)daemon->config->rank_max_candidates;
@@ -292,6 +295,8 @@ static enum status start(struct daemon *daemon, struct diag *reterr)
     TRY(open_and_drop(daemon, reterr));
     TRY(load_models(daemon, reterr));
     TRY(make_memory(daemon, reterr));
+    buf_init(&daemon->openapi, DAEMON_OPENAPI_BYTES);
+    TRY(openapi_write(&daemon->openapi, reterr));
     TRY(start_watchers(daemon, reterr));
     fill_observe(daemon);
     reload_take_live(daemon);
@@ -361,6 +366,7 @@ static void stop(struct daemon *daemon)
     conns_stop(daemon->conns);
     doors_close(&daemon->doors);
     serve_fini(&daemon->by_bid);
+    buf_fini(&daemon->openapi);
     slot_pool_free(daemon->slots);
     queue_free(daemon->queue);
     admit_fini(&daemon->admit);

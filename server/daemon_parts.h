@@ -43,6 +43,7 @@ struct daemon {
     struct live live;
     struct logline *lines;
     struct access access;
+    struct buf openapi;
     struct observe observe;
     struct admin admin;
     struct worker_crew *crew;

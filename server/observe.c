@@ -4,7 +4,6 @@
 #include "base/version.h"
 #include "proto/rank.h"
 #include "server/exposition.h"
-#include "server/openapi.h"
 #include "server/schema_json.h"
 
 #include <string.h>
@@ -140,8 +139,8 @@ enum status observe_version(struct observe *observe, const struct observe_call *
 enum status observe_openapi(struct observe *observe, const struct observe_call *call,
                             struct buf *out)
 {
-    (void)observe, (void)call;
-    buf_span(out, openapi_document());
+    (void)call;
+    buf_span(out, observe->openapi);
     return STATUS_OK;
 }
 

@@ -24,6 +24,7 @@ struct observe {
     struct admit *admit;
     struct conns *conns;
     struct logline *lines; // of the access log; NULL: there is none
+    struct span openapi;   // the document
     const char *kernels;
     unsigned workers;
     size_t max_candidates;
