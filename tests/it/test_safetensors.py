@@ -1,8 +1,7 @@
 """A model file through the eyes of others: Python's safetensors package opens it, and a forward pass in
 numpy over the exported tensors, written from the manifest, gives the golden logits to 1e-5.
 
-Needs safetensors and numpy from the package index, installed once into the build folder; where they cannot be
-had the test is skipped with code 77 and says so.
+Needs safetensors and numpy (pyenv.py).
 """
 
 import hashlib
@@ -10,35 +9,13 @@ import json
 import os
 import struct
 import subprocess
-import sys
 import tempfile
 import unittest
 
+import pyenv
+
 BUILD_DIR = os.environ.get("BUILD_DIR", "build/dev")
 MAKE_CHECKPOINT = os.path.join(BUILD_DIR, "tests", "make_checkpoint")
-VENV = os.path.join(BUILD_DIR, "python-safetensors")
-PACKAGES = ["numpy", "safetensors"]
-
-
-def venv_python():
-    """The interpreter of a virtual environment that has the packages; None and why if there is none."""
-    python = os.path.join(VENV, "bin", "python")
-    probe = [python, "-c", "import numpy, safetensors"]
-    if os.path.exists(python) and subprocess.run(probe, capture_output=True).returncode == 0:
-        return python, None
-    steps = [
-        [sys.executable, "-m", "venv", "--clear", VENV],
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES],
-        probe,
-    ]
-    for step in steps:
-        try:
-            done = subprocess.run(step, capture_output=True, text=True, timeout=300)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return None, f"{' '.join(step)}: {error}"
-        if done.returncode != 0:
-            return None, f"{' '.join(step)}: {(done.stderr or done.stdout).strip()[-400:]}"
-    return python, None
 
 
 class SafetensorsTest(unittest.TestCase):
@@ -125,18 +102,6 @@ class SafetensorsTest(unittest.TestCase):
             self.assertEqual(first, file.read())
 
 
-def main():
-    try:
-        import numpy  # noqa: F401
-        import safetensors  # noqa: F401
-    except ImportError:
-        python, why = venv_python()
-        if python is None:
-            print(f"SKIPPED: numpy and safetensors cannot be installed: {why}", file=sys.stderr)
-            sys.exit(77)
-        sys.exit(subprocess.run([python, "-B", os.path.abspath(__file__), *sys.argv[1:]]).returncode)
-    unittest.main()
-
-
 if __name__ == "__main__":
-    main()
+    pyenv.enter()
+    unittest.main()

@@ -1,23 +1,20 @@
 """The JSON Schema of a rank body against the daemon itself: the package jsonschema accepts the bodies that ctrd
 ranks and refuses those that it refuses, for a model with every kind of feature.
 
-Needs jsonschema from the package index, installed once into the build folder; where it cannot be had the test is
-skipped with code 77 and says so.
+Needs jsonschema (pyenv.py).
 """
 import copy
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import unittest
 
 import ctrdtest
+import pyenv
 
 BUILD_DIR = os.environ.get("BUILD_DIR", "build/dev")
 PRINT_SCHEMA = os.path.join(BUILD_DIR, "tests", "print_schema")
-VENV = os.path.join(BUILD_DIR, "python-jsonschema")
-PACKAGES = ["jsonschema==4.26.0"]
 MOST = 5
 
 FEATURES = """
@@ -43,27 +40,6 @@ WHOLE = {
         {"id": "b", "bid": 0.5, "features": {"item_id": -8, "f": [1, -2.5, 3e5]}},
     ],
 }
-
-
-def venv_python():
-    """The interpreter of a virtual environment that has the packages; None and why if there is none."""
-    python = os.path.join(VENV, "bin", "python")
-    probe = [python, "-c", "import jsonschema"]
-    if os.path.exists(python) and subprocess.run(probe, capture_output=True).returncode == 0:
-        return python, None
-    steps = [
-        [sys.executable, "-m", "venv", "--clear", VENV],
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES],
-        probe,
-    ]
-    for step in steps:
-        try:
-            done = subprocess.run(step, capture_output=True, text=True, timeout=300)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return None, f"{' '.join(step)}: {error}"
-        if done.returncode != 0:
-            return None, f"{' '.join(step)}: {(done.stderr or done.stdout).strip()[-400:]}"
-    return python, None
 
 
 GONE = object()
@@ -218,10 +194,5 @@ class Schema(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    interpreter, why = venv_python()
-    if interpreter is None:
-        print("skipped: jsonschema cannot be had:", why)
-        sys.exit(77)
-    if os.path.realpath(sys.prefix) != os.path.realpath(VENV):
-        os.execv(interpreter, [interpreter, "-B", *sys.argv])
+    pyenv.enter()
     unittest.main()
