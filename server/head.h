@@ -36,6 +36,6 @@ bool head_has_body(const struct head *head); // a length above 0, or chunked
 // values that are none, for a name that is none or hides one of the framing;
 // STATUS_HEAD_TOO_LARGE; STATUS_EXPECTATION; STATUS_TOO_LARGE for a length above the limit;
 // STATUS_BAD_TYPE for a body of the data or admin plane that is not JSON, or coded in a way that is
-// not known. Every fault ends the connection.
+// not known.
 MUST_USE enum status head_check(const struct head *head, enum route_plane plane,
                                 size_t max_body_bytes, struct diag *reterr);

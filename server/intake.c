@@ -69,6 +69,15 @@ static bool framing_is_clear(const struct head *head)
     return head_check(head, ROUTE_OBSERVE, SIZE_MAX, NULL) == STATUS_OK;
 }
 
+// A body is not read when nobody can tell where it ends, when it is too long, and when its client
+// waits for a word before sending it. Any other is: a client that is cut off while it sends may
+// never see why.
+static bool need_not_read(const struct head *head, enum status code)
+{
+    bool unwanted = code == STATUS_TOO_LARGE || head->expectations > 0;
+    return !framing_is_clear(head) || (unwanted && head_has_body(head));
+}
+
 static void take_facts(struct intake *intake, struct slot *slot, const struct intake_head *arrived,
                        struct span model)
 {
@@ -89,9 +98,9 @@ static void take_facts(struct intake *intake, struct slot *slot, const struct in
                 head->tracestate, head->request_id);
 }
 
-// What is wrong with a body to come, or with how its end is told, is answered at once and ends the
-// connection, because the body is not read. Everything else waits for the end of the request: the
-// library ends a connection that is answered before. A request that is too late already costs the
+// A fault is answered at once only if the body is not read, which ends the connection. Everything
+// else waits for the end of the request: the library ends a connection that is answered before. A
+// request that is too late already costs the
 // reading of its body, no more.
 struct slot *intake_begin(struct intake *intake, const struct intake_head *arrived)
 {
@@ -105,7 +114,7 @@ struct slot *intake_begin(struct intake *intake, const struct intake_head *arriv
     if (code == STATUS_TOO_LARGE)
         server_metrics_shed(intake->shard, SERVER_METRICS_BODY_TOO_LARGE);
     if (code != STATUS_OK) {
-        slot->closes = head_has_body(arrived->head) || !framing_is_clear(arrived->head);
+        slot->closes = need_not_read(arrived->head, code);
         end_with(slot, &diag, code);
     } else if (slot->route->serve != NULL &&
                !admit_in_time(intake->admit, (size_t)arrived->head->length, slot->deadline_ns,

@@ -151,7 +151,25 @@ class Http(ctrdtest.DaemonTest):
 
     def test_observability_takes_no_body(self):
         result = self.exchange(b"GET /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-        self.assertTrue(self.fault(result, 400, "body"))
+        self.assertFalse(self.fault(result, 400, "body"))
+
+    def test_a_fault_of_the_head_is_told_after_the_body(self):
+        """A client that were cut off while it sends might never see why."""
+        body = b" " * 50_000
+        for head, status in ((b"POST /nowhere HTTP/1.1\r\n", 404), (b"PUT /v1/rank HTTP/1.1\r\n", 405),
+                             (b"POST /v1/rank HTTP/1.1\r\nContent-Type: text/plain\r\n", 415)):
+            with self.subTest(head=head), self.daemon.raw() as sock:
+                stream = sock.makefile("rb")
+                for _ in range(2):
+                    sock.sendall(head + b"Host: x\r\n" + self.length(body) + b"\r\n")
+                    for at in range(0, len(body), 10_000):
+                        sock.sendall(body[at:at + 10_000])
+                    self.assertEqual(read_reply(stream)[0], status)
+
+    def test_who_waits_for_leave_to_send_is_answered_at_once(self):
+        head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        reply, closed = self.exchange(head)
+        self.assertEqual((reply[0], closed), (404, True))
 
     def test_pipelined_requests_are_answered_in_order(self):
         requests = b""
