@@ -25,8 +25,8 @@
 
 enum {
     DAEMON_SPARE_FILES = 128, // beside connections: listeners, signals, epoll, logs, model files
-    DAEMON_ADMIN_CONNECTIONS = 64, // of each listener of the admin plane
-    DAEMON_KEEP_BYTES = 64 << 20,  // of buffers that free slots keep
+    DAEMON_ADMIN_CONNECTIONS = 128, // of both listeners of the admin plane
+    DAEMON_KEEP_BYTES = 64 << 20,   // of buffers that free slots keep
     DAEMON_LOG_RING_BYTES = 1 << 20,
     DAEMON_OPENAPI_BYTES = 1 << 20,
     // Larger blocks are given back to the kernel when they are freed: those of retired models.
@@ -164,7 +164,7 @@ static enum status make_memory(struct daemon *daemon, struct diag *reterr)
 {
     const struct server_config *config = daemon->config;
     struct serve_limits limits = limits_of(config);
-    size_t connections = (size_t)config->http_max_connections + 2 * DAEMON_ADMIN_CONNECTIONS;
+    size_t connections = (size_t)config->http_max_connections + DAEMON_ADMIN_CONNECTIONS;
     const struct slot_limits slots = {
         .max_body_bytes = limits.max_body_bytes,
         .max_reply_bytes = serve_max_reply_bytes(&limits),
@@ -207,15 +207,17 @@ static enum status start_watchers(struct daemon *daemon, struct diag *reterr)
 {
     const struct server_config *config = daemon->config;
     unsigned transfer_ms = (unsigned)config->http_transfer_timeout_s * 1000;
-    const struct conns_limits limits = {
-        .max_connections =
-            (unsigned)config->http_max_connections + 2 * (unsigned)DAEMON_ADMIN_CONNECTIONS,
+    struct conns_limits limits = {
+        .max_connections = (unsigned)config->http_max_connections,
         .max_per_address = (unsigned)config->http_max_per_address,
         .head_ms = (unsigned)config->http_idle_timeout_s * 1000,
         .body_ms = transfer_ms,
         .write_ms = transfer_ms,
     };
     TRY(conns_start(&limits, &daemon->conns, reterr));
+    limits.max_connections = DAEMON_ADMIN_CONNECTIONS;
+    limits.max_per_address = 0;
+    TRY(conns_start(&limits, &daemon->admin_conns, reterr));
     if (daemon->doors.access_fd == LISTENER_NONE)
         return STATUS_OK;
     TRY(logline_start(daemon->doors.access_fd, DAEMON_LOG_RING_BYTES,
@@ -250,7 +252,7 @@ static enum status start_http(struct daemon *daemon, unsigned index, int listen_
         .listen_fd = listen_fd,
         .max_connections =
             is_data ? (unsigned)config->http_max_connections : (unsigned)DAEMON_ADMIN_CONNECTIONS,
-        .conns = daemon->conns,
+        .conns = is_data ? daemon->conns : daemon->admin_conns,
         .access = daemon->lines != NULL ? &daemon->access : NULL,
         .intake = {.planes = planes,
                    .door = door,
@@ -364,6 +366,7 @@ static void stop(struct daemon *daemon)
     lifecycle_free(daemon->lifecycle);
     logline_stop(daemon->lines);
     conns_stop(daemon->conns);
+    conns_stop(daemon->admin_conns);
     doors_close(&daemon->doors);
     serve_fini(&daemon->by_bid);
     buf_fini(&daemon->openapi);

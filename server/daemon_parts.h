@@ -37,7 +37,7 @@ struct daemon {
     struct queue *queue;
     struct slot_pool *slots;
     struct admit admit;
-    struct conns *conns;
+    struct conns *conns, *admin_conns;
     struct deadline *deadline;
     struct serve by_bid; // of the deadline thread
     struct live live;

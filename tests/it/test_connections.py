@@ -6,8 +6,13 @@ connection sends its requests one after another, on its own; the worst wait of a
 requests before it in the queue take, many times over.
 """
 
+import json
+import os
+import resource
 import selectors
 import signal
+import socket
+import tempfile
 import time
 import unittest
 
@@ -110,6 +115,120 @@ class Gone(ctrdtest.DaemonTest):
                 self.assertEqual(self.daemon.request("GET", "/livez")[0], 200)
         while self.daemon.metrics()["ctrd_inflight_requests"] > 1:
             pass
+
+
+MANY = 10000
+
+
+class Many(unittest.TestCase):
+    """Ten thousand connections, most of them idle."""
+
+    def test_ten_thousand_connections(self):
+        need = MANY + 3000  # here, and in the daemon
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, need), max(hard, need)))
+        except (ValueError, PermissionError):
+            self.skipTest(f"{need} descriptors are needed, {hard} can be had")
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        with tempfile.TemporaryDirectory() as folder:
+            ctrdtest.make_model(os.path.join(folder, "demo"))
+            daemon = ctrdtest.Daemon(os.path.join(folder, "demo"), f"http.max_connections={MANY + 2000}")
+            try:
+                self.use(daemon)
+            finally:
+                daemon.kill()
+
+    def use(self, daemon):
+        socks = []
+        for _ in range(MANY):
+            socks.append(daemon.raw())
+            if len(socks) % 1000 == 0:
+                self.assertEqual(daemon.request("GET", "/livez")[0], 200)
+        ctrdtest.until(lambda: daemon.metrics()["ctrd_connections"] == MANY + 1, "all are accepted")
+        self.assertEqual(daemon.rank(body_of(3))[0], 200)
+        rank = b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body_of(3)), body_of(3))
+        for sock in socks[::100]:  # each of them is alive
+            sock.sendall(rank)
+            self.assertEqual(ctrdtest.read_reply(sock.makefile("rb"))[0], 200)
+        for sock in socks:
+            sock.close()
+        ctrdtest.until(lambda: daemon.metrics()["ctrd_connections"] == 1, "all are let go")
+        self.assertEqual(daemon.metrics()["ctrd_connections_cut_total"], 0)
+        self.assertEqual(daemon.stop(), 0)
+
+
+class Slow(unittest.TestCase):
+    """Clients that dribble: a byte now and then keeps no connection for ever, and no health check out."""
+
+    def start(self, *sets):
+        holder = tempfile.TemporaryDirectory()
+        self.addCleanup(holder.cleanup)
+        ctrdtest.make_model(os.path.join(holder.name, "demo"))
+        daemon = ctrdtest.Daemon(os.path.join(holder.name, "demo"), *sets)
+        self.addCleanup(daemon.kill)
+        return daemon
+
+    def dribble(self, daemon, first, piece):
+        """Seconds until the server ends a connection on which a piece comes every 50 ms."""
+        begun = time.monotonic()
+        with daemon.raw() as sock:
+            sock.sendall(first)
+            sock.settimeout(0.05)
+            while time.monotonic() - begun < 30:
+                try:
+                    if sock.recv(1000) == b"":
+                        break
+                except TimeoutError:
+                    pass
+                except ConnectionError:
+                    break
+                try:
+                    sock.sendall(piece)
+                except ConnectionError:
+                    break
+        return time.monotonic() - begun
+
+    def test_a_head_and_a_body_have_a_time_limit(self):
+        daemon = self.start("http.idle_timeout_s=1", "http.transfer_timeout_s=1")
+        head = self.dribble(daemon, b"GET /livez HTTP/1.1\r\n", b"X: y\r\n")
+        body = self.dribble(daemon, b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n", b" ")
+        for seconds in (head, body):
+            self.assertGreater(seconds, 0.8)
+            self.assertLess(seconds, 15)
+        self.assertEqual(daemon.metrics()["ctrd_connections_cut_total"], 2)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_connections_that_wait_make_room(self):
+        """A slowloris takes every connection and more; health is still answered, and so is ranking."""
+        daemon = self.start("http.max_connections=50", "http.idle_timeout_s=60")
+        socks = []
+        for _ in range(120):
+            try:
+                socks.append(daemon.raw())
+                socks[-1].sendall(b"GET /livez HTTP/1.1\r\nX: ")
+            except ConnectionError:
+                pass
+            if len(socks) % 20 == 0:
+                self.assertEqual(daemon.request("GET", "/livez")[0], 200)
+        self.assertEqual(daemon.rank(body_of(3))[0], 200)
+        self.assertGreaterEqual(daemon.metrics()["ctrd_connections_cut_total"], 60)
+        for sock in socks:
+            sock.close()
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_a_reader_that_stops_is_let_go(self):
+        """The reply is larger than what the kernel keeps for a client that does not read."""
+        daemon = self.start("http.transfer_timeout_s=1", "rank.max_candidates=20000", "http.max_body_bytes=32m")
+        body = json.dumps({"candidates": [{"id": f"{i:0250d}", "features": {"f": [1, 2, 3, 4]}} for i in range(20000)]}).encode()
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", daemon.port))
+        with sock:
+            sock.sendall(b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            ctrdtest.until(lambda: daemon.metrics()["ctrd_connections_cut_total"] == 1, "it is cut", 30)
+        ctrdtest.until(lambda: daemon.metrics()["ctrd_inflight_requests"] == 1, "its slot is back")
+        self.assertEqual(daemon.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -34,10 +34,9 @@ static void test_every_row_is_described_as_it_is(void **state)
         assert_int_equal(strcasecmp(method, row->method), 0);
         assert_true(islower((unsigned char)method[0]));
         const struct json_value *operation = json_value_at(path, 0);
-        assert_true(span_is(json_value_text(json_value_get(operation, "operationId")),
-                            row->operation));
-        assert_int_equal(json_value_get(operation, "security") != NULL,
-                         row->auth == ROUTE_GUARDED);
+        assert_true(
+            span_is(json_value_text(json_value_get(operation, "operationId")), row->operation));
+        assert_int_equal(json_value_get(operation, "security") != NULL, row->auth == ROUTE_GUARDED);
         assert_int_equal(json_value_get(operation, "requestBody") != NULL, route_takes_body(row));
         assert_non_null(json_value_get(json_value_get(operation, "responses"), "200"));
     }
