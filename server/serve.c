@@ -437,7 +437,9 @@ static enum status stages_by_bid(struct run *run)
         run->pctr[i] = 0.5F;
     TRY(run_auction(run, 0.0, 0.0));
     run->call->facts->degraded = true;
-    return encode_ranked(run);
+    TRY(encode_ranked(run));
+    metric_add(run->serve->shard, SERVER_METRICS_DEGRADED, 0, 1);
+    return STATUS_OK;
 }
 
 static struct run begin(struct serve *serve, const struct serve_call *call, struct buf *reply)

@@ -1,0 +1,245 @@
+"""Deadlines and overload of the real daemon: one worker is kept busy with requests that take long, and what
+others get meanwhile is looked at before the worker is free."""
+
+import gzip
+import json
+import os
+import pathlib
+import select
+import signal
+import tempfile
+import unittest
+
+import ctrdtest
+from ctrdtest import body_of, read_reply, until
+
+WIDTH = 64
+SLOW = body_of(400, WIDTH)  # 400 million multiplications and more, without SIMD
+MINUTES = 600_000
+SHED = 'ctrd_shed_total{{reason="{}"}}'
+
+
+def post(body, *headers, path="/v1/rank"):
+    lines = "".join(f"{line}\r\n" for line in headers)
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def timeout(milliseconds):
+    return f"X-Request-Timeout-Ms: {milliseconds}"
+
+
+class Busy(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        holder = tempfile.TemporaryDirectory(prefix="ctrdtest-")
+        cls.addClassCleanup(holder.cleanup)
+        cls.path = pathlib.Path(holder.name)
+        ctrdtest.make_model(cls.path / "demo", features=f"f:item:{WIDTH}", hidden="1024,1024")
+
+    def start(self, *sets, **more):
+        daemon = ctrdtest.Daemon(self.path / "demo", "serve.workers=1", "serve.kernels=scalar", *sets, **more)
+        self.addCleanup(daemon.kill)
+        return daemon
+
+    def send(self, daemon, data):
+        sock = daemon.raw(timeout=120)
+        self.addCleanup(sock.close)
+        sock.sendall(data)
+        return sock
+
+    def reply(self, sock):
+        status, headers, body = read_reply(sock.makefile("rb"))
+        return status, headers, json.loads(body)
+
+    def occupy(self, daemon):
+        """Two slow requests: the worker has the first, and the second waits. Returns their sockets."""
+        before = daemon.metrics()["ctrd_queue_depth"]
+        self.assertEqual(before, 0)
+        socks = [self.send(daemon, post(SLOW)) for _ in range(2)]
+        until(lambda: daemon.metrics()["ctrd_inflight_requests"] == 3, "both sent")
+        until(lambda: daemon.metrics()["ctrd_queue_depth"] == 1, "one taken, one waits")
+        return socks
+
+    def still_busy(self, socks):
+        """The second of the slow requests has no answer yet."""
+        self.assertEqual(select.select([socks[1]], [], [], 0)[0], [])
+
+    def finish(self, daemon, socks):
+        for sock in socks:
+            self.assertEqual(self.reply(sock)[0], 200)
+        self.assertEqual(daemon.stop(), 0)
+
+
+class Expired(Busy):
+    def test_in_the_queue(self):
+        daemon = self.start()
+        socks = self.occupy(daemon)
+        small = [body_of(2, WIDTH), body_of(2, WIDTH, timeout_us=20_000), body_of(2, WIDTH, timeout_us=MINUTES * 1000),
+                 gzip.compress(body_of(2, WIDTH))]
+        late = [post(small[0], timeout(20)), post(small[1]), post(small[1], timeout(MINUTES)), post(small[2], timeout(20)),
+                post(small[3], timeout(20), "Content-Encoding: gzip"), post(small[0], timeout(20), path="/v1/explain"),
+                post(small[1], path="/v1/explain")]
+        waiting = [self.send(daemon, request) for request in late]
+        for sock in waiting:
+            status, _, reply = self.reply(sock)
+            self.assertEqual((status, list(reply)), (504, ["error"]))
+        self.still_busy(socks)
+        in_time = [self.send(daemon, post(small[0])), self.send(daemon, post(small[2], timeout(MINUTES)))]
+        self.assertEqual(daemon.metrics()[SHED.format("deadline_queue")], len(late))
+        self.still_busy(socks)
+        for sock in in_time:
+            self.assertEqual(self.reply(sock)[0], 200)
+        self.finish(daemon, socks)
+
+    def test_a_connection_goes_on_after_its_request_expired(self):
+        daemon = self.start()
+        socks = self.occupy(daemon)
+        sock = self.send(daemon, post(body_of(2, WIDTH), timeout(10)) * 3 + b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        stream = sock.makefile("rb")
+        self.assertEqual([read_reply(stream)[0] for _ in range(4)], [504, 504, 504, 200])
+        self.still_busy(socks)
+        sock.sendall(post(body_of(2, WIDTH)))
+        self.assertEqual(read_reply(stream)[0], 200)
+        self.finish(daemon, socks)
+
+    def test_while_it_is_scored(self):
+        daemon = self.start()
+        sock = self.send(daemon, post(SLOW, timeout(30)))
+        self.assertEqual(self.reply(sock)[0], 504)
+        self.assertEqual(daemon.metrics()[SHED.format("deadline_compute")], 1)
+        self.assertEqual(daemon.metrics()["ctrd_candidates_total"], 0)
+        self.assertEqual(daemon.rank(body_of(2, WIDTH))[0], 200)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_timeout_of_the_configuration_is_for_who_brings_none(self):
+        daemon = self.start("rank.timeout_ms=20")
+        slow = [self.send(daemon, post(SLOW, timeout(MINUTES))) for _ in range(2)]
+        until(lambda: daemon.metrics()["ctrd_queue_depth"] == 1, "one taken, one waits")
+        body = body_of(2, WIDTH)
+        none = self.send(daemon, post(body))
+        self.assertEqual(self.reply(none)[0], 504)
+        self.still_busy(slow)
+        own = [self.send(daemon, post(body, timeout(MINUTES))), self.send(daemon, post(body_of(2, WIDTH, timeout_us=MINUTES * 1000)))]
+        self.assertEqual([self.reply(sock)[0] for sock in own], [200, 200])
+        self.finish(daemon, slow)
+
+    def test_by_bid(self):
+        daemon = self.start("rank.on_deadline=by_bid")
+        socks = self.occupy(daemon)
+        body = body_of(9, WIDTH, slots=5, id="r", floors={"bid": 2.0})
+        bids = {candidate["id"]: candidate["bid"] for candidate in json.loads(body)["candidates"]}
+        order = sorted((id for id in bids if bids[id] >= 2.0), key=lambda id: -bids[id])[:5]
+        for data in (post(body, timeout(20)), post(gzip.compress(body), timeout(20), "Content-Encoding: gzip")):
+            status, _, reply = self.reply(self.send(daemon, data))
+            self.assertEqual((status, reply["degraded"], reply["id"]), (200, True, "r"))
+            self.assertEqual([place["id"] for place in reply["ranked"]], order)
+            self.assertFalse(any("pctr" in place or "ecpm" in place for place in reply["ranked"]), reply)
+        without = json.loads(body_of(3, WIDTH))
+        for candidate in without["candidates"]:
+            del candidate["bid"]
+        for data, wanted in ((post(json.dumps(without).encode(), timeout(20)), 504), (post(b"{nonsense", timeout(20)), 400),
+                             (post(body_of(3, WIDTH), timeout(20), path="/v1/explain"), 504)):
+            status, _, reply = self.reply(self.send(daemon, data))
+            self.assertEqual((status, list(reply)), (wanted, ["error"]))
+        self.still_busy(socks)
+        self.assertEqual(daemon.metrics()["ctrd_degraded_total"], 2)
+        self.assertNotIn("degraded", daemon.rank(body_of(3, WIDTH))[1])
+        self.finish(daemon, socks)
+
+    def test_hup_changes_timeout_and_policy(self):
+        config = self.path / "ctrd.yaml"
+        text = f"model: {{folder: {self.path}/demo}}\nrank: {{timeout_ms: %s, on_deadline: %s}}\n"
+        config.write_text(text % (0, "error"))
+        daemon = ctrdtest.Daemon(None, "serve.workers=1", "serve.kernels=scalar", flags=("--config", str(config)))
+        self.addCleanup(daemon.kill)
+        socks = self.occupy(daemon)
+        for number, (policy, status) in enumerate((("error", 504), ("by_bid", 200)), 1):
+            config.write_text(text % (20, policy))
+            daemon.signal(signal.SIGHUP)
+            daemon.wait_for_log("configuration taken", number)
+            got, _, reply = self.reply(self.send(daemon, post(body_of(2, WIDTH))))
+            self.assertEqual((got, reply.get("degraded", False)), (status, status == 200))
+        self.still_busy(socks)
+        self.finish(daemon, socks)
+
+
+class Overload(Busy):
+    def refused(self, answer, words="error"):
+        status, headers, reply = answer
+        self.assertEqual((status, list(reply)), (429, [words]))
+        self.assertGreaterEqual(int(headers["retry-after"]), 1)
+        self.assertLessEqual(int(headers["retry-after"]), 30)
+
+    def test_by_count(self):
+        daemon = self.start("serve.queue=2")
+        socks = self.occupy(daemon)
+        third = self.send(daemon, post(body_of(2, WIDTH)))
+        until(lambda: daemon.metrics()["ctrd_queue_depth"] == 2, "two wait")
+        for _ in range(5):
+            self.refused(self.reply(self.send(daemon, post(body_of(2, WIDTH)))))
+        self.still_busy(socks)
+        self.assertEqual(daemon.metrics()[SHED.format("queue_full")], 5)
+        self.assertEqual(self.reply(third)[0], 200)
+        self.finish(daemon, socks)
+
+    def test_by_bytes(self):
+        daemon = self.start(f"http.max_held_bytes={3 * len(SLOW)}")
+        socks = self.occupy(daemon)
+        third = self.send(daemon, post(SLOW))
+        until(lambda: daemon.metrics()["ctrd_queue_depth"] == 2, "two wait")
+        held = daemon.metrics()["ctrd_held_bytes"]
+        self.assertEqual(held, 3 * len(SLOW))
+        self.refused(self.reply(self.send(daemon, post(body_of(2, WIDTH)))))
+        self.refused(self.reply(self.send(daemon, post(SLOW))))
+        self.still_busy(socks)
+        self.assertEqual(daemon.metrics()[SHED.format("queue_bytes")], 2)
+        self.assertEqual(self.reply(third)[0], 200)
+        for sock in socks:
+            self.assertEqual(self.reply(sock)[0], 200)
+        until(lambda: daemon.metrics()["ctrd_held_bytes"] == 0, "all bytes back")
+        self.assertEqual(daemon.rank(body_of(2, WIDTH))[0], 200)
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_by_expected_wait(self):
+        daemon = self.start()
+        for _ in range(2):  # what such a request costs
+            self.assertEqual(daemon.rank(SLOW)[0], 200)
+        socks = self.occupy(daemon)
+        small = body_of(2, WIDTH)
+        self.refused(self.reply(self.send(daemon, post(small, timeout(5)))))
+        self.refused(self.reply(self.send(daemon, post(body_of(2, WIDTH, timeout_us=5000)))))
+        patient = [self.send(daemon, post(small)), self.send(daemon, post(small, timeout(MINUTES)))]
+        self.still_busy(socks)
+        self.assertEqual(daemon.metrics()[SHED.format("deadline_admission")], 2)
+        self.assertEqual([self.reply(sock)[0] for sock in patient], [200, 200])
+        self.finish(daemon, socks)
+
+    def test_who_went_away_is_not_scored(self):
+        daemon = self.start()
+        socks = self.occupy(daemon)
+        gone = [self.send(daemon, post(SLOW)) for _ in range(3)]
+        until(lambda: daemon.metrics()["ctrd_queue_depth"] == 4, "all wait")
+        for sock in gone:
+            sock.close()
+        last = self.send(daemon, post(body_of(2, WIDTH)))
+        self.assertEqual(self.reply(last)[0], 200)
+        for sock in socks:
+            self.assertEqual(self.reply(sock)[0], 200)
+        after = daemon.metrics()
+        self.assertEqual((after[SHED.format("client_gone")], after["ctrd_candidates_total"]), (3, 802))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_health_and_metrics_answer_meanwhile(self):
+        daemon = self.start(f"admin.socket={self.path}/admin")
+        socks = self.occupy(daemon)
+        for path in ("/livez", "/readyz", "/startupz", "/healthz", "/metrics", "/version", "/v1/schema", "/openapi.json"):
+            self.assertEqual(daemon.request("GET", path)[0], 200, path)
+        self.assertEqual(daemon.admin("GET", "/v1/models")[0], 200)
+        self.assertEqual(daemon.admin("GET", "/readyz")[0], 200)
+        self.still_busy(socks)
+        self.finish(daemon, socks)
+        self.assertFalse(os.path.exists(self.path / "admin"))
+
+
+if __name__ == "__main__":
+    unittest.main()
