@@ -49,7 +49,7 @@ dirent.h fcntl.h ftw.h getopt.h glob.h grp.h libgen.h malloc.h netdb.h poll.h pt
 sysexits.h syslog.h termios.h unistd.h endian.h
 linux/openat2.h
 arpa/inet.h netinet/in.h netinet/tcp.h
-sys/epoll.h sys/eventfd.h sys/file.h sys/inotify.h sys/ioctl.h sys/mman.h sys/prctl.h
+sys/epoll.h sys/eventfd.h sys/file.h sys/inotify.h sys/ioctl.h sys/mman.h sys/prctl.h sys/ptrace.h
 sys/random.h
 sys/resource.h sys/select.h sys/signalfd.h sys/socket.h sys/stat.h sys/statvfs.h sys/syscall.h sys/time.h
 sys/timerfd.h sys/types.h sys/uio.h sys/un.h sys/wait.h

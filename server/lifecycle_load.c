@@ -148,6 +148,23 @@ static void evict(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
     }
 }
 
+// Under the lock: one too many goes, if need be the one that has just come.
+static enum status make_room(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                             const struct registry_version *newcomer, struct diag *reterr)
+{
+    if (entry->count <= REGISTRY_MOST_VERSIONS)
+        return STATUS_OK;
+    evict(lifecycle, entry);
+    for (size_t i = 0; entry->count > REGISTRY_MOST_VERSIONS && i < entry->count; i++)
+        if (entry->residents[i].version == newcomer)
+            drop(lifecycle, entry, i);
+    for (size_t i = 0; i < entry->count; i++)
+        if (entry->residents[i].version == newcomer)
+            return STATUS_OK;
+    return diag_set(reterr, STATUS_TOO_LARGE, "%d versions are resident and needed",
+                    REGISTRY_MOST_VERSIONS);
+}
+
 // Resident already, or loaded now. Without the lock.
 static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                           uint64_t version, struct diag *reterr)
@@ -167,8 +184,7 @@ static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *e
     if (code == STATUS_OK) {
         note_success(entry, loaded);
         insert(entry, loaded);
-        if (entry->count > REGISTRY_MOST_VERSIONS)
-            evict(lifecycle, entry);
+        code = make_room(lifecycle, entry, loaded, reterr);
     } else {
         note_failure(entry, &mark, code, reterr);
     }
@@ -347,21 +363,16 @@ enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_ent
     TRY(ensure(lifecycle, entry, version, reterr));
     lock(lifecycle);
     struct lifecycle_resident *resident = lifecycle_resident(entry, version);
-    enum status code = STATUS_OK;
-    if (resident == NULL) {
-        code = diag_set(reterr, STATUS_TOO_LARGE, "%d versions are resident and needed",
-                        REGISTRY_MOST_VERSIONS);
-    } else {
-        resident->asked = true;
-        if (entry->current == NULL || version > entry->current->number) {
-            entry->held = false;
-            serve(entry, resident->version);
-        }
-        evict(lifecycle, entry);
-        publish(lifecycle, entry);
+    resident->asked = true;
+    resident->in_policy = false; // until the folder is looked at again
+    if (entry->current == NULL || version > entry->current->number) {
+        entry->held = false;
+        serve(entry, resident->version);
     }
+    evict(lifecycle, entry);
+    publish(lifecycle, entry);
     unlock(lifecycle);
-    return code;
+    return STATUS_OK;
 }
 
 // ---- plans -----------------------------------------------------------------------------------

@@ -176,12 +176,113 @@ static void test_open_faults(void **state)
     gzip_close(NULL);
 }
 
+// ---- whole texts in memory
+
+enum { TEXT = 60000 };
+
+struct inflated {
+    enum status code;
+    struct buf text;
+};
+
+static struct inflated inflate_whole(struct gzip_inflater *inflater, const char *data, size_t size,
+                                     size_t limit, size_t most)
+{
+    struct inflated result;
+    buf_init(&result.text, limit);
+    result.code = gzip_inflate(inflater, data, size, &result.text, most, NULL);
+    return result;
+}
+
+static void test_a_text_of_exactly_the_limit(void **state)
+{
+    (void)state;
+    static char text[TEXT];
+    struct gzip_inflater *inflater = gzip_inflater_new();
+    struct buf packed;
+    buf_init(&packed, 1 << 20);
+    for (size_t i = 0; i < TEXT; i++)
+        text[i] = (char)('a' + i * i % 23);
+    put_member(&packed, text, TEXT);
+    for (int again = 0; again < 2; again++) { // the inflater is used anew
+        struct inflated whole = inflate_whole(inflater, packed.data, packed.size, TEXT + 1, TEXT);
+        assert_int_equal(whole.code, STATUS_OK);
+        assert_int_equal(whole.text.size, TEXT);
+        assert_memory_equal(whole.text.data, text, TEXT);
+        buf_fini(&whole.text);
+        struct inflated less = inflate_whole(inflater, packed.data, packed.size, TEXT, TEXT - 1);
+        assert_int_equal(less.code, STATUS_TOO_LARGE);
+        buf_fini(&less.text);
+    }
+    gzip_inflater_free(inflater);
+    buf_fini(&packed);
+}
+
+static void test_what_is_no_whole_text(void **state)
+{
+    (void)state;
+    struct gzip_inflater *inflater = gzip_inflater_new();
+    struct buf packed;
+    buf_init(&packed, 1 << 16);
+    put_member(&packed, "hello", 5);
+    for (size_t size = 0; size < packed.size; size++) { // cut short everywhere
+        struct inflated part = inflate_whole(inflater, packed.data, size, 1000, 100);
+        assert_int_equal(part.code, STATUS_INVALID);
+        buf_fini(&part.text);
+    }
+    for (size_t at = 0; at < 2; at++) {
+        packed.data[at] ^= 1; // not gzip
+        struct inflated other = inflate_whole(inflater, packed.data, packed.size, 1000, 100);
+        assert_int_equal(other.code, STATUS_INVALID);
+        buf_fini(&other.text);
+        packed.data[at] ^= 1;
+    }
+    packed.data[packed.size - 6] ^= 1; // the check of the text
+    struct inflated damaged = inflate_whole(inflater, packed.data, packed.size, 1000, 100);
+    assert_int_equal(damaged.code, STATUS_INVALID);
+    buf_fini(&damaged.text);
+    packed.data[packed.size - 6] ^= 1;
+    buf_char(&packed, 'x');
+    struct inflated followed = inflate_whole(inflater, packed.data, packed.size, 1000, 100);
+    assert_int_equal(followed.code, STATUS_INVALID);
+    buf_fini(&followed.text);
+    gzip_inflater_free(inflater);
+    gzip_inflater_free(NULL);
+    buf_fini(&packed);
+}
+
+// 256 MB of nothing in 250 KB: it is not inflated further than the limit.
+static void test_a_bomb_is_cut_at_the_limit(void **state)
+{
+    (void)state;
+    struct gzip_inflater *inflater = gzip_inflater_new();
+    struct buf packed;
+    char piece[4096];
+    buf_init(&packed, 1 << 20);
+    FILE *pipe = popen("head -c 268435456 /dev/zero | gzip", "r");
+    assert_non_null(pipe);
+    for (size_t got; (got = fread(piece, 1, sizeof(piece), pipe)) > 0;)
+        buf_append(&packed, piece, got);
+    assert_int_equal(pclose(pipe), 0);
+    struct inflated bomb = inflate_whole(inflater, packed.data, packed.size, 1 << 21, 1 << 20);
+    assert_int_equal(bomb.code, STATUS_TOO_LARGE);
+    assert_int_equal(bomb.text.size, (1 << 20) + 1);
+    buf_fini(&bomb.text);
+    gzip_inflater_free(inflater);
+    buf_fini(&packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),       cmocka_unit_test(test_members),
-        cmocka_unit_test(test_compressed),  cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_compressed),
+        cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_open_faults),
+        cmocka_unit_test(test_a_text_of_exactly_the_limit),
+        cmocka_unit_test(test_what_is_no_whole_text),
+        cmocka_unit_test(test_a_bomb_is_cut_at_the_limit),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
