@@ -68,7 +68,7 @@ class UnixConnection(http.client.HTTPConnection):
 
     def __init__(self, path, timeout=30):
         super().__init__("localhost", timeout=timeout)
-        self.path = path
+        self.path = str(path)
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
