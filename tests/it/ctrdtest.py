@@ -81,10 +81,10 @@ class Daemon:
     are other arguments, `prefix` is what starts it, `fds` are descriptors that it gets. Without a
     model_folder it is for `flags` to name models."""
 
-    def __init__(self, model_folder, *sets, env=None, flags=(), prefix=(), fds=()):
+    def __init__(self, model_folder, *sets, env=None, flags=(), prefix=(), fds=(), cwd=None):
         self.stderr_file = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")
         read_end, write_end = os.pipe()
-        command = [*prefix, CTRD, "--ready-fd", str(write_end), *flags]
+        command = [*prefix, os.path.abspath(CTRD), "--ready-fd", str(write_end), *flags]
         if model_folder is not None:
             sets = (f"model.folder={model_folder}", *sets)
         for item in ("http.port=0", "drain.delay_ms=0", *sets):
@@ -92,7 +92,7 @@ class Daemon:
         self.admin_path = next((item.partition("=")[2] for item in sets if item.startswith("admin.socket=")), None)
         self.process = subprocess.Popen(
             command, pass_fds=[write_end, *fds], stdin=subprocess.DEVNULL, stderr=self.stderr_file,
-            env={**os.environ, **(env or {})})
+            env={**os.environ, **(env or {})}, cwd=cwd)
         os.close(write_end)
         with os.fdopen(read_end) as ready:
             arrived = select.select([ready], [], [], START_SECONDS)[0]
