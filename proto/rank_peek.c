@@ -8,6 +8,7 @@
 struct glance {
     const char *at, *end;
     struct rank_peek *peek;
+    unsigned wanted;
     unsigned left; // names that are in the body and have not been met
 };
 
@@ -105,13 +106,15 @@ static uint64_t number_of(struct span text)
 static void note(struct glance *glance, struct span key, struct span value, bool is_text)
 {
     struct rank_peek *peek = glance->peek;
-    if (span_is(key, "timeout_us") && !is_text)
+    bool timeout = (glance->wanted & RANK_PEEK_TIMEOUT) != 0;
+    bool names = (glance->wanted & RANK_PEEK_NAMES) != 0;
+    if (timeout && span_is(key, "timeout_us") && !is_text)
         peek->timeout_us = number_of(value);
-    else if (span_is(key, "version") && is_text && !is_digits(value))
+    else if (names && span_is(key, "version") && is_text && !is_digits(value))
         peek->label = value;
-    else if (span_is(key, "version"))
+    else if (names && span_is(key, "version"))
         peek->version = number_of(value);
-    else if (span_is(key, "model") && is_text)
+    else if (names && span_is(key, "model") && is_text)
         peek->model = value;
     else
         return;
@@ -159,7 +162,7 @@ static unsigned count_names(const char *body, size_t size, unsigned wanted)
 void rank_peek(const char *body, size_t size, unsigned wanted, struct rank_peek *ret_peek)
 {
     *ret_peek = (struct rank_peek){.timeout_us = 0};
-    struct glance glance = {body, body + size, ret_peek, count_names(body, size, wanted)};
+    struct glance glance = {body, body + size, ret_peek, wanted, count_names(body, size, wanted)};
     if (glance.left == 0 || !take(&glance, '{'))
         return;
     struct span key;

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import select
 import signal
 import tempfile
@@ -14,7 +15,7 @@ import ctrdtest
 from ctrdtest import body_of, read_reply, until
 
 WIDTH = 64
-SLOW = body_of(400, WIDTH)  # 400 million multiplications and more, without SIMD
+SLOW = body_of(400, WIDTH, model="demo")  # 400 million multiplications and more, without SIMD
 MINUTES = 600_000
 SHED = 'ctrd_shed_total{{reason="{}"}}'
 
@@ -76,7 +77,8 @@ class Expired(Busy):
         socks = self.occupy(daemon)
         small = [body_of(2, WIDTH), body_of(2, WIDTH, timeout_us=20_000), body_of(2, WIDTH, timeout_us=MINUTES * 1000),
                  gzip.compress(body_of(2, WIDTH))]
-        late = [post(small[0], timeout(20)), post(small[1]), post(small[1], timeout(MINUTES)), post(small[2], timeout(20)),
+        small.append(json.dumps({"model": "demo", "version": 1, "timeout_us": 20_000, **json.loads(small[0])}).encode())
+        late = [post(small[-1]), post(small[0], timeout(20)), post(small[1]), post(small[1], timeout(MINUTES)), post(small[2], timeout(20)),
                 post(small[3], timeout(20), "Content-Encoding: gzip"), post(small[0], timeout(20), path="/v1/explain"),
                 post(small[1], path="/v1/explain")]
         waiting = [self.send(daemon, request) for request in late]
@@ -144,6 +146,24 @@ class Expired(Busy):
         self.still_busy(socks)
         self.assertEqual(daemon.metrics()["ctrd_degraded_total"], 2)
         self.assertNotIn("degraded", daemon.rank(body_of(3, WIDTH))[1])
+        self.finish(daemon, socks)
+
+    def test_the_degraded_reply_is_as_documented(self):
+        ctrdtest.make_model(self.path / "student", features="hour:context:1,f:item:2")
+        page = pathlib.Path(os.environ["SOURCE_DIR"], "docs/rank.md").read_text()
+        request, documented = (json.loads(re.search(rf"```json{kind}\n(.*?)```", page, re.S)[1])
+                               for kind in ("", " degraded"))
+        self.assertEqual(list(request)[-1], "candidates")  # the timeout stands behind the model
+        config = self.path / "two.yaml"
+        config.write_text(f"models: [{{folder: {self.path}/demo}}, {{folder: {self.path}/student}}]\n"
+                          "rank: {on_deadline: by_bid}\n")
+        daemon = ctrdtest.Daemon(None, "serve.workers=1", "serve.kernels=scalar", flags=("--config", str(config)))
+        self.addCleanup(daemon.kill)
+        socks = self.occupy(daemon)
+        request["timeout_us"] = 20_000
+        status, _, reply = self.reply(self.send(daemon, post(json.dumps(request).encode())))
+        self.still_busy(socks)
+        self.assertEqual((status, reply), (200, documented))
         self.finish(daemon, socks)
 
     def test_hup_changes_timeout_and_policy(self):

@@ -42,6 +42,41 @@ class Page(ctrdtest.DaemonTest):
             self.assertIn(f'"{field}"', page.split("```json")[1].split("```")[0], field)
 
 
+    def documented(self, kind):
+        page = pathlib.Path(os.environ["SOURCE_DIR"], "docs/rank.md").read_text()
+        request = json.loads(re.search(r"```json\n(.*?)```", page, re.S)[1])
+        return request, json.loads(re.search(rf"```json {kind}\n(.*?)```", page, re.S)[1])
+
+    def test_the_explanation_is_as_documented(self):
+        request, documented = self.documented("explained")
+        status, _, text = self.daemon.request("POST", "/v1/explain", json.dumps(request))
+        reply = json.loads(text)
+        self.assertEqual(status, 200, reply)
+        self.assertEqual(list(map(shape, reply.pop("candidates"))), list(map(shape, documented.pop("candidates"))))
+        self.assertEqual(reply, documented)
+
+    def test_headers_are_as_documented(self):
+        request, _ = self.documented("explained")
+        parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        _, headers, _ = self.daemon.request("POST", "/v1/rank", json.dumps(request), {
+            "X-Server-Timing": "1", "X-Request-Id": "mine", "traceparent": parent})
+        self.assertEqual(headers["X-Request-Id"], "mine")
+        self.assertEqual(headers["Traceparent"][:36], parent[:36])
+        self.assertRegex(headers["Server-Timing"], r"^queue;dur=\d+\.\d{3}, parse;dur=.*encode;dur=")
+        _, headers, _ = self.daemon.request("POST", "/v1/rank", json.dumps(request), {
+            "X-Request-Id": "x" * 129, "traceparent": parent.upper()})
+        self.assertRegex(headers["X-Request-Id"], "^[0-9a-f]+$")
+        self.assertIsNone(headers["Traceparent"])
+        self.assertIsNone(headers["Server-Timing"])
+
+    def test_every_status_is_documented(self):
+        source = pathlib.Path(os.environ["SOURCE_DIR"])
+        table = re.findall(r"^    X\(STATUS_\w+, (\d+),", (source / "base/status.h").read_text(), re.M)
+        page = (source / "docs/rank.md").read_text().partition("## Errors")[2]
+        rows = set(re.findall(r"\d{3}", " ".join(re.findall(r"^\| ([\d, ]+) \|", page, re.M))))
+        self.assertEqual(rows, set(table) - {"200"})
+
+
 class Serve(ctrdtest.DaemonTest):
     def test_rank_answers_every_candidate_in_order(self):
         status, reply = self.daemon.rank(body_of(5, id="r-17"))

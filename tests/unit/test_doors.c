@@ -190,9 +190,9 @@ static int take(void *context)
         return 0;
     if (http != handed->http || admin != handed->admin)
         return 7;
-    return http == LISTENER_NONE || ((fcntl(http, F_GETFD) & FD_CLOEXEC) != 0 &&
-                                     (fcntl(http, F_GETFL) & O_NONBLOCK) != 0 &&
-                                     listener_port(http) != 0)
+    return http == LISTENER_NONE ||
+                   ((fcntl(http, F_GETFD) & FD_CLOEXEC) != 0 &&
+                    (fcntl(http, F_GETFL) & O_NONBLOCK) != 0 && listener_port(http) != 0)
                ? 0
                : 8;
 }

@@ -132,9 +132,9 @@ static uint64_t chosen(struct model_case *models, uint64_t version, const char *
     const struct registry_model *model;
     const struct registry_version *found;
     const struct registry_view *view = registry_pin(models->registry, 0);
-    enum status code =
-        registry_choose(view, (struct span){NULL, 0}, version,
-                        name != NULL ? span_of(name) : (struct span){NULL, 0}, &model, &found, NULL);
+    enum status code = registry_choose(view, (struct span){NULL, 0}, version,
+                                       name != NULL ? span_of(name) : (struct span){NULL, 0},
+                                       &model, &found, NULL);
     uint64_t number = code == STATUS_OK ? found->number : 0;
     registry_unpin(models->registry, 0);
     return number;

@@ -9,10 +9,20 @@ static struct rank_candidate candidates[] = {
 static const struct rank_request request = {
     .count = 3, .candidates = candidates, .floor_bid = 0.05, .floor_ecpm = 0.2};
 static const struct rank_explained all[] = {
-    {.logit = -3.5f, .pctr = 0.03125f, .ecpm = 39.0625, .rank = 2, .price = 0.05,
+    {.logit = -3.5f,
+     .pctr = 0.03125f,
+     .ecpm = 39.0625,
+     .rank = 2,
+     .price = 0.05,
      .binding = RANK_BINDING_BID},
-    {.logit = 0, .pctr = 0.5f, .ecpm = 1000, .rank = 1, .price = 0.078125, .has_next = true,
-     .next = 0, .binding = RANK_BINDING_NEXT},
+    {.logit = 0,
+     .pctr = 0.5f,
+     .ecpm = 1000,
+     .rank = 1,
+     .price = 0.078125,
+     .has_next = true,
+     .next = 0,
+     .binding = RANK_BINDING_NEXT},
     {.logit = 1e-7f, .pctr = 0.5f, .ecpm = 5},
 };
 
@@ -39,15 +49,16 @@ static void test_with_money(void **state)
                                      .below_floor = 1,
                                      .gamma = 1,
                                      .priced = true};
-    check(&reply,
-          "{\"id\":\"r\",\"model\":\"m\",\"version\":\"7\",\"arm\":\"control\",\"candidates\":["
-          "{\"id\":\"a\\\"\",\"logit\":-3.5,\"pctr\":0.03125,\"bid\":1.25,\"ecpm\":39.0625,"
-          "\"rank\":2,\"price\":0.05,\"floor_binding\":\"floors.bid\"},"
-          "{\"id\":\"b\",\"logit\":0,\"pctr\":0.5,\"bid\":2,\"ecpm\":1000,\"rank\":1,"
-          "\"next_best\":{\"id\":\"a\\\"\",\"ecpm\":39.0625},\"price\":0.078125,"
-          "\"floor_binding\":\"next\"},"
-          "{\"id\":\"c\",\"logit\":1e-07,\"pctr\":0.5,\"bid\":0.01,\"ecpm\":5,\"below_floor\":true}],"
-          "\"below_floor\":1,\"gamma\":1,\"floors\":{\"bid\":0.05,\"ecpm\":0.2}}");
+    check(
+        &reply,
+        "{\"id\":\"r\",\"model\":\"m\",\"version\":\"7\",\"arm\":\"control\",\"candidates\":["
+        "{\"id\":\"a\\\"\",\"logit\":-3.5,\"pctr\":0.03125,\"bid\":1.25,\"ecpm\":39.0625,"
+        "\"rank\":2,\"price\":0.05,\"floor_binding\":\"floors.bid\"},"
+        "{\"id\":\"b\",\"logit\":0,\"pctr\":0.5,\"bid\":2,\"ecpm\":1000,\"rank\":1,"
+        "\"next_best\":{\"id\":\"a\\\"\",\"ecpm\":39.0625},\"price\":0.078125,"
+        "\"floor_binding\":\"next\"},"
+        "{\"id\":\"c\",\"logit\":1e-07,\"pctr\":0.5,\"bid\":0.01,\"ecpm\":5,\"below_floor\":true}],"
+        "\"below_floor\":1,\"gamma\":1,\"floors\":{\"bid\":0.05,\"ecpm\":0.2}}");
 }
 
 static void test_without_money(void **state)

@@ -17,7 +17,8 @@ static const struct sample samples[] = {
     {"{'timeout_us':5000,'model':'ctr','version':'42'}", 5000, 42, "ctr", NULL},
     {" { 'version' : 7 , 'timeout_us' : 12 } ", 12, 7, NULL, NULL},
     {"{'version':'canary','model':'a.b-c'}", 0, 0, "a.b-c", "canary"},
-    {"{'candidates':[{'id':'timeout_us','features':{'timeout_us':9}}],'timeout_us':3}", 3, 0, NULL, NULL},
+    {"{'candidates':[{'id':'timeout_us','features':{'timeout_us':9}}],'timeout_us':3}", 3, 0, NULL,
+     NULL},
     {"{'user':{'model':'x','version':9},'context':{'timeout_us':1}}", 0, 0, NULL, NULL},
     {"{'id':'\\'timeout_us\\':7','timeout_us':8}", 8, 0, NULL, NULL},
     {"{'id':'a\\\\\\\\','timeout_us':8}", 8, 0, NULL, NULL},
@@ -69,6 +70,23 @@ static void test_samples(void **state)
     }
 }
 
+// Names that are not looked for do not end the search.
+static void test_wanted(void **state)
+{
+    (void)state;
+    struct rank_peek seen;
+    char *body;
+    peek("{'model':'ctr','version':'42','timeout_us':5000}", RANK_PEEK_TIMEOUT, &seen, &body);
+    assert_true(seen.timeout_us == 5000);
+    assert_true(seen.model.data == NULL && seen.version == 0);
+    free(body);
+    peek("{'timeout_us':5000,'version':'a','model':'ctr'}", RANK_PEEK_NAMES, &seen, &body);
+    assert_true(seen.timeout_us == 0);
+    check_span(seen.model, "ctr");
+    check_span(seen.label, "a");
+    free(body);
+}
+
 static void test_every_prefix_is_safe(void **state)
 {
     (void)state;
@@ -89,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_wanted),
         cmocka_unit_test(test_every_prefix_is_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,8 @@ static void test_what_a_request_gets(void **state)
                                          text(cases[i].label), &model, &version, &diag),
                          cases[i].wanted);
         if (cases[i].wanted == STATUS_OK)
-            assert_true(version->number == cases[i].number && strcmp(model->name, cases[i].model) == 0);
+            assert_true(version->number == cases[i].number &&
+                        strcmp(model->name, cases[i].model) == 0);
         else
             assert_string_equal(diag.path, cases[i].path);
     }
@@ -190,10 +191,8 @@ static int set_up(void **state)
 {
     static struct bench bench;
     static const size_t hidden[] = {4};
-    struct make_checkpoint spec = {.role = CHECKPOINT_STUDENT,
-                                   .features = "f:item:2",
-                                   .hidden = hidden,
-                                   .hidden_count = 1};
+    struct make_checkpoint spec = {
+        .role = CHECKPOINT_STUDENT, .features = "f:item:2", .hidden = hidden, .hidden_count = 1};
     scratch_make(&bench.scratch);
     scratch_path(&bench.scratch, "demo", bench.folder);
     for (uint64_t number = 1; number <= 2; number++) {
