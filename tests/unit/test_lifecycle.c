@@ -208,7 +208,7 @@ static void test_labels(void **state)
     assert_int_equal(label(&models, "stable", 3), STATUS_OK);
     assert_int_equal(chosen(&models, 0, NULL), 3);
     for (int i = 0; i < REGISTRY_MOST_LABELS - 2; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof(name), "l%d", i);
         assert_int_equal(label(&models, name, 3), STATUS_OK);
     }
