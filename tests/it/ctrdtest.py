@@ -47,6 +47,11 @@ def body_of(count=3, width=4, **more):
     return json.dumps(request).encode()
 
 
+def sanitizer(more):
+    """The environment with a further option for AddressSanitizer; nothing to a build without it."""
+    return {"ASAN_OPTIONS": ":".join(filter(None, (os.environ.get("ASAN_OPTIONS"), more)))}
+
+
 def publish(folder, version, source):
     """Copies a student into FOLDER/VERSION in one step, as `ctr publish` does."""
     hidden = os.path.join(folder, f".{version}.new")
