@@ -195,6 +195,7 @@ static void read_address(int fd, unsigned char address[CONNS_ADDRESS_BYTES])
         struct sockaddr_storage room;
     } peer;
     socklen_t size = sizeof(peer);
+    memset(&peer, 0, sizeof(peer));
     memset(address, 0, CONNS_ADDRESS_BYTES);
     if (getpeername(fd, &peer.any, &size) != 0)
         return;

@@ -98,8 +98,8 @@ static void make_layout(struct bench *bench)
         make_field("age_days", ROW_ITEM, ROW_DENSE, 1, 6),
     };
     memcpy(bench->fields, fields, sizeof(fields));
-    for (uint16_t i = 0; i < PAGE_FIELDS; i++)
-        bench->fields[i].feature = i;
+    for (unsigned i = 0; i < PAGE_FIELDS; i++)
+        bench->fields[i].feature = (uint16_t)i;
     bench->fields[0].keep = bench->fields[3].keep = 0;
     bench->cross = (struct row_cross){
         .item = true, .offset = 7, .b_item = true, .coding = bench->fields[0].coding};
