@@ -89,6 +89,20 @@ bool queue_take(struct queue *queue, void **ret_item)
     return taken;
 }
 
+size_t queue_sweep(struct queue *queue, bool (*gone)(void *item))
+{
+    queue_lock(queue);
+    size_t kept = 0, count = queue->count;
+    for (size_t i = 0; i < count; i++) {
+        void *item = queue->items[(queue->first + i) % queue->capacity];
+        if (!gone(item))
+            queue->items[(queue->first + kept++) % queue->capacity] = item;
+    }
+    queue->count = kept;
+    queue_unlock(queue);
+    return count - kept;
+}
+
 void queue_close(struct queue *queue)
 {
     queue_lock(queue);

@@ -32,7 +32,7 @@ DOORS = {
     "jansson.h": "proto/json_value.c",
     "simdjson.h": "proto/json_read.cpp",
     "cblas.h": "model/kernels/blas.c",
-    "microhttpd.h": "server/http.c",
+    "microhttpd.h": ("server/http.c", "tests/bench/bench_threads.c"),  # the latter is what it is compared with
     "seccomp.h": "server/sandbox.c",
     "sqlite3.h": "server/state.c",
     "lmdb.h": "model/items_lmdb.c",
@@ -136,8 +136,9 @@ def includes(path, lines):
             elif not pathlib.Path(header).is_file():
                 yield number, f"includes are written from the root of the tree: {header}"
         elif door_of(header):
-            if path != door_of(header):
-                yield number, f"the only door to <{header}> is {door_of(header)}"
+            doors = door_of(header)
+            if path not in (doors if isinstance(doors, tuple) else (doors,)):
+                yield number, f"the only door to <{header}> is {doors}"
         elif header == "cmocka.h":
             if not path.startswith("tests/"):
                 yield number, "<cmocka.h> belongs to the tests"

@@ -38,7 +38,7 @@ bool admit_in_time(struct admit *admit, size_t body_bytes, uint64_t deadline_ns,
 // The body is there: false if it would not be served by the slot's deadline, nothing is counted
 // then. True: it counts as waiting, and it is put into the queue.
 MUST_USE bool admit_enter(struct admit *admit, struct slot *slot, uint64_t now_ns);
-// It did not get into the queue.
+// It did not get into the queue, or its deadline has passed there: by who moved it from QUEUED.
 void admit_undo(struct admit *admit, struct slot *slot);
 void admit_take(struct admit *admit, struct slot *slot); // by a worker: it waits no more
 // It is no longer with the worker. `spent_ns` teaches what such a request costs; 0: nothing.

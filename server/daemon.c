@@ -143,6 +143,8 @@ static void expire(void *context, struct slot *slot, bool taken)
     struct serve *serve = &daemon->by_bid;
     server_metrics_shed(serve->shard,
                         taken ? SERVER_METRICS_DEADLINE_COMPUTE : SERVER_METRICS_DEADLINE_QUEUE);
+    if (!taken)
+        admit_undo(&daemon->admit, slot); // it waits no more
     slot_fail(answer, NULL, STATUS_DEADLINE);
     int policy = atomic_load_explicit(&daemon->live.on_deadline, memory_order_relaxed);
     if (policy == LIVE_BY_BID && slot->route->id == ROUTE_RANK &&

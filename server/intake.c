@@ -191,6 +191,22 @@ bool intake_end(struct intake *intake, struct slot *slot, const struct observe_c
     return true;
 }
 
+// Was answered by the deadline thread, and only takes a place.
+static bool let_go_of_expired(void *item)
+{
+    struct slot *slot = item;
+    bool expired = slot_state(slot) == SLOT_EXPIRED;
+    if (expired)
+        slot_release(slot);
+    return expired;
+}
+
+static bool put_into_queue(struct intake *intake, struct slot *slot)
+{
+    return queue_put(intake->queue, slot) ||
+           (queue_sweep(intake->queue, let_go_of_expired) > 0 && queue_put(intake->queue, slot));
+}
+
 static enum status put(struct intake *intake, struct slot *slot, enum server_metrics_shed *ret_why)
 {
     *ret_why = SERVER_METRICS_DEADLINE_ADMISSION;
@@ -202,10 +218,9 @@ static enum status put(struct intake *intake, struct slot *slot, enum server_met
     slot->queued_ns = tick_ns();
     slot_share(slot);
     deadline_add(intake->deadline, slot);
-    if (queue_put(intake->queue, slot))
+    if (put_into_queue(intake, slot))
         return STATUS_OK;
     deadline_remove(intake->deadline, slot);
-    admit_undo(intake->admit, slot);
     bool draining = atomic_load_explicit(&intake->observe->draining, memory_order_acquire);
     *ret_why = draining ? SERVER_METRICS_DRAINING : SERVER_METRICS_QUEUE_FULL;
     return draining ? STATUS_UNAVAILABLE : STATUS_OVERLOADED;
@@ -221,6 +236,8 @@ static bool queue_for_worker(struct intake *intake, struct slot *slot)
     bool queued = slot_state(slot) != SLOT_READING;
     // The deadline thread may have been faster; then it has woken the connection.
     bool mine = !queued || slot_move(slot, SLOT_QUEUED, SLOT_DONE);
+    if (mine && queued)
+        admit_undo(intake->admit, slot);
     if (mine)
         end_with(slot, NULL, code);
     if (queued)

@@ -74,6 +74,15 @@ static void finish(const struct worker_parts *parts, struct slot *slot)
     slot_release(slot);
 }
 
+static void work(struct worker *worker, struct slot *slot)
+{
+    struct admit *admit = worker->parts->admit;
+    uint64_t begun_ns = tick_ns();
+    admit_take(admit, slot);
+    answer(worker, slot);
+    admit_leave(admit, slot, slot->reply.code == STATUS_OK ? tick_ns() - begun_ns : 0);
+}
+
 static void *run(void *argument)
 {
     struct worker *worker = argument;
@@ -81,13 +90,8 @@ static void *run(void *argument)
     void *item;
     while (queue_take(parts->queue, &item)) {
         struct slot *slot = item;
-        admit_take(parts->admit, slot);
-        bool taken = slot_move(slot, SLOT_QUEUED, SLOT_TAKEN);
-        uint64_t begun_ns = tick_ns();
-        if (taken)
-            answer(worker, slot);
-        bool served = taken && slot->reply.code == STATUS_OK;
-        admit_leave(parts->admit, slot, served ? tick_ns() - begun_ns : 0);
+        if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
+            work(worker, slot);
         finish(parts, slot);
     }
     return NULL;
@@ -133,9 +137,10 @@ unsigned worker_refuse(struct worker_crew *crew)
     void *item;
     for (; queue_take(crew->parts.queue, &item); count++) {
         struct slot *slot = item;
-        admit_undo(crew->parts.admit, slot);
-        if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
+        if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN)) {
+            admit_undo(crew->parts.admit, slot);
             slot_fail(&slot->reply, NULL, STATUS_UNAVAILABLE);
+        }
         finish(&crew->parts, slot);
     }
     return count;

@@ -107,6 +107,29 @@ static const struct sample samples[] = {
      "X-Request-Timeout-Ms",
      false},
     {{{"X-Request-Timeout-Ms", "1.5"}}, ROUTE_DATA, STATUS_INVALID, "X-Request-Timeout-Ms", false},
+    {{{"Expect", "100-Continue"}}, ROUTE_DATA, STATUS_OK, "", false},
+    {{{"Expect", "200-ok"}}, ROUTE_OBSERVE, STATUS_EXPECTATION, "Expect", false},
+    {{{"Expect", "100-continue"}, {"Expect", "x"}},
+     ROUTE_DATA,
+     STATUS_EXPECTATION,
+     "Expect",
+     false},
+    {{{"Content-Encoding", "GZIP"}}, ROUTE_DATA, STATUS_OK, "", false},
+    {{{"Content-Encoding", "identity"}}, ROUTE_DATA, STATUS_OK, "", false},
+    {{{"Content-Encoding", "br"}}, ROUTE_DATA, STATUS_BAD_TYPE, "Content-Encoding", false},
+    {{{"Content-Encoding", "gzip, gzip"}}, ROUTE_ADMIN, STATUS_BAD_TYPE, "Content-Encoding", false},
+    {{{"Content-Encoding", "br"}}, ROUTE_OBSERVE, STATUS_OK, "", false},
+    {{{"Content-Encoding", "gzip"}, {"Content-Encoding", "gzip"}},
+     ROUTE_DATA,
+     STATUS_INVALID,
+     "Content-Encoding",
+     false},
+    {{{"Authorization", "Bearer a"}, {"authorization", "Bearer a"}},
+     ROUTE_OBSERVE,
+     STATUS_INVALID,
+     "Authorization",
+     false},
+    {{{"Content-Type", "text/plain"}}, ROUTE_ADMIN, STATUS_BAD_TYPE, "Content-Type", false},
 };
 
 static void test_samples(void **state)
@@ -137,11 +160,59 @@ static void test_timeout_is_microseconds(void **state)
     assert_int_equal(head.timeout_us, 25000);
 }
 
+static void test_what_is_wished(void **state)
+{
+    (void)state;
+    struct head head;
+    head_init(&head);
+    assert_false(head.wants_openmetrics || head.wants_timing || head.gzip);
+    assert_null(head.bearer.data);
+    head_note(&head, "accept",
+              span_of("text/html, APPLICATION/openmetrics-text;version=1.0.0;q=0.5"));
+    head_note(&head, "Accept", span_of("*/*"));
+    head_note(&head, "x-server-timing", span_of(" 1 "));
+    head_note(&head, "AUTHORIZATION", span_of("bearer  secret "));
+    head_note(&head, "Traceparent", span_of("00-x"));
+    head_note(&head, "TraceState", span_of("a=b"));
+    head_note(&head, "X-Request-ID", span_of("r-1"));
+    head_note(&head, "content-encoding", span_of("gzip"));
+    assert_true(head.wants_openmetrics && head.wants_timing && head.gzip);
+    assert_true(span_is(head.bearer, "secret"));
+    assert_true(span_is(head.traceparent, "00-x") && span_is(head.tracestate, "a=b"));
+    assert_true(span_is(head.request_id, "r-1"));
+    struct head other;
+    head_init(&other);
+    head_note(&other, "Authorization", span_of("Basic c2VjcmV0"));
+    assert_null(other.bearer.data);
+}
+
+// The last field that may be there, and one more; bytes with the ends of the lines.
+static void test_how_large_a_head_may_be(void **state)
+{
+    (void)state;
+    static char value[HEAD_MAX_BYTES];
+    struct head head;
+    head_init(&head);
+    for (int i = 0; i < HEAD_MAX_FIELDS; i++)
+        head_note(&head, "A", span_of("b"));
+    assert_int_equal(head_check(&head, ROUTE_DATA, LIMIT, NULL), STATUS_OK);
+    head_note(&head, "A", span_of("b"));
+    assert_int_equal(head_check(&head, ROUTE_DATA, LIMIT, NULL), STATUS_HEAD_TOO_LARGE);
+    head_init(&head);
+    memset(value, 'b', sizeof(value));
+    head_note(&head, "A", (struct span){value, HEAD_MAX_BYTES - 5}); // "A: ", "\r\n"
+    assert_int_equal(head_check(&head, ROUTE_DATA, LIMIT, NULL), STATUS_OK);
+    head_note(&head, "A", span_of(""));
+    assert_int_equal(head_check(&head, ROUTE_DATA, LIMIT, NULL), STATUS_HEAD_TOO_LARGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_timeout_is_microseconds),
+        cmocka_unit_test(test_what_is_wished),
+        cmocka_unit_test(test_how_large_a_head_may_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

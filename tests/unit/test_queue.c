@@ -103,9 +103,42 @@ static void test_threads(void **state)
     queue_free(work.queue);
 }
 
+static bool is_odd(void *item)
+{
+    return *(const int *)item % 2 == 1;
+}
+
+// Also where the ring goes over its end.
+static void test_sweep_keeps_the_order_of_the_rest(void **state)
+{
+    (void)state;
+    enum { ROOM = 6 };
+    int numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8};
+    struct queue *queue = queue_new(ROOM);
+    void *item;
+    for (int i = 0; i < 4; i++)
+        assert_true(queue_put(queue, &numbers[i]));
+    for (int i = 0; i < 3; i++)
+        assert_true(queue_take(queue, &item));
+    for (int i = 4; i < 9; i++)
+        assert_true(queue_put(queue, &numbers[i])); // 3 .. 8
+    assert_false(queue_put(queue, &numbers[0]));
+    assert_int_equal(queue_sweep(queue, is_odd), 3);
+    assert_int_equal(queue_sweep(queue, is_odd), 0);
+    assert_true(queue_put(queue, &numbers[1]));
+    static const int wanted[] = {4, 6, 8, 1};
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(queue_take(queue, &item));
+        assert_int_equal(*(int *)item, wanted[i]);
+    }
+    assert_int_equal(queue_depth(queue), 0);
+    queue_free(queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sweep_keeps_the_order_of_the_rest),
         cmocka_unit_test(test_order_and_ceiling),
         cmocka_unit_test(test_close),
         cmocka_unit_test(test_threads),
