@@ -218,9 +218,15 @@ static enum status check_model(const char *path, struct diag *reterr)
     struct scorer scorer;
     struct buf text;
     TRY(kernels_choose("auto", &kernels, reterr));
-    TRY(scorer_load(path, kernels, &scorer, reterr));
+    enum status code = scorer_load(path, kernels, &scorer, reterr);
+    if (code != STATUS_OK)
+        return code == STATUS_NO_MEMORY ? code : STATUS_CONFIG;
+    if (scorer.checkpoint.role != CHECKPOINT_STUDENT) {
+        scorer_fini(&scorer);
+        return diag_at_line(reterr, STATUS_CONFIG, path, 0, 0, "a teacher cannot serve");
+    }
     buf_init(&text, MAIN_MAX_TEXT);
-    enum status code = checkpoint_describe(&scorer.checkpoint, &text);
+    code = checkpoint_describe(&scorer.checkpoint, &text);
     scorer_fini(&scorer);
     if (code == STATUS_OK)
         return print(&text, reterr);

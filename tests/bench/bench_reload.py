@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -40,11 +41,12 @@ class Bench:
         self.good = [self.make(seed) for seed in (1, 2)]
         self.number, self.loads, self.failed_loads, self.rollbacks = 0, 0, 0, []
         self.publish(self.good[0])
+        self.big = self.make_big()
         self.bodies = self.write_bodies()
         self.admin_path = os.path.join(folder, "admin.sock")
         read_end, write_end = os.pipe()
         self.daemon = subprocess.Popen(
-            ["taskset", "-c", "0", f"{self.build}/ctrd", f"--model.folder={self.models}", "--http.port=0", "--serve.workers=1",
+            ["taskset", "-c", "0", f"{self.build}/ctrd", f"--models=[{{folder: {self.models}}}, {{folder: {self.big}}}]", "--http.port=0", "--serve.workers=1",
              "--drain.delay_ms=0", "--admin-socket", self.admin_path, "--log.level=error", f"--log.file={folder}/log", "--ready-fd", str(write_end)], pass_fds=[write_end])
         os.close(write_end)
         with os.fdopen(read_end) as ready:
@@ -55,6 +57,31 @@ class Bench:
         subprocess.run([f"{self.build}/tests/make_checkpoint", "--features", f"f:item:{WIDTH}", "--hidden", "512,256,64",
                         "--seed", str(seed), "--range", "0,1", "--histogram", path], check=True)
         return path
+
+    def make_big(self):
+        """A model of more than 10 MB, most of it an embedding table."""
+        features, folder = os.path.join(self.folder, "big.yaml"), os.path.join(self.folder, "big")
+        with open(features, "w", encoding="utf-8") as file:
+            file.write("- {name: item_id, scope: item, kind: id, buckets: 200000, dim: 16}\n")
+        for version in (1, 2):
+            home = os.path.join(folder if version == 1 else self.folder, str(version))
+            os.makedirs(home)
+            subprocess.run([f"{self.build}/tests/make_checkpoint", "--schema", features, "--hidden", "64", "--seed", str(version),
+                            os.path.join(home, "student.safetensors")], check=True)
+        return folder
+
+    def load_big(self):
+        """(bytes, seconds) of a load while every worker is busy all the time."""
+        load = subprocess.Popen([f"{self.build}/ctrload", "--port", str(self.port), "--bodies", self.bodies, "--connections", "64",
+                                 "--duration", "12", "--warmup", "0", "--cpus", "[1]", "--json", "-"], stdout=subprocess.PIPE, text=True)
+        threading.Event().wait(2)
+        os.rename(os.path.join(self.folder, "2"), os.path.join(self.big, "2"))
+        begun = time.monotonic()
+        status = self.admin("load", model="big")
+        seconds = time.monotonic() - begun
+        report = json.loads(load.communicate()[0])
+        assert status == 200 and report["ok"] == report["planned"], (status, report["errors"])
+        return os.path.getsize(os.path.join(self.big, "2", "student.safetensors")), seconds
 
     def publish(self, source, corrupt=False):
         self.number += 1
@@ -77,14 +104,14 @@ class Bench:
         path = os.path.join(self.folder, "bodies.jsonl")
         with open(path, "w", encoding="utf-8") as file:
             for _ in range(20):
-                file.write(json.dumps({"candidates": [
+                file.write(json.dumps({"model": "ctr", "candidates": [
                     {"id": f"a{i}", "bid": round(rng.random() * 3, 2), "features": {"f": [round(rng.random(), 3) for _ in range(WIDTH)]}}
                     for i in range(CANDIDATES)]}) + "\n")
         return path
 
-    def admin(self, path, body=None):
+    def admin(self, path, body=None, model="ctr"):
         connection = UnixConnection(self.admin_path)
-        connection.request("POST", f"/v1/models/ctr/{path}", json.dumps(body or {}), {"Content-Type": "application/json"})
+        connection.request("POST", f"/v1/models/{model}/{path}", json.dumps(body or {}), {"Content-Type": "application/json"})
         reply = connection.getresponse()
         reply.read()
         connection.close()
@@ -131,6 +158,8 @@ def main():
         try:
             rate = 0.7 * bench.capacity()
             print(f"capacity {rate / 0.7:.0f}/s, load {rate:.0f}/s, {options.pairs} pairs of {options.seconds} s windows")
+            size, seconds = bench.load_big()
+            print(f"a model of {size / 1e6:.1f} MB loads in {seconds:.2f} s while every worker is busy")
             series = {}
             for name, treat in (("A/A", lambda stop: None), ("reload", bench.reload)):
                 rss = bench.rss_kb()

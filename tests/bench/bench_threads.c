@@ -1,6 +1,6 @@
-// The same handler behind a thread per connection: what bench_connections.py compares ctrd with. The HTTP
-// library makes a thread for each connection; it reads the body and calls serve_rank itself, with memory of
-// its own. Not shipped.
+// The same handler behind a thread per connection: what bench_connections.py compares ctrd with.
+// The HTTP library makes a thread for each connection; it reads the body and calls serve_rank
+// itself, with memory of its own. Not shipped.
 //
 // Usage: bench_threads MODELDIR CONNECTIONS    prints its port, ends when its standard input does
 #include "base/tick.h"
@@ -82,8 +82,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct client *
     struct MHD_Response *response = MHD_create_response_from_buffer(
         client->reply.size, client->reply.data, MHD_RESPMEM_PERSISTENT);
     MHD_add_response_header(response, "Content-Type", "application/json");
-    enum MHD_Result result =
-        MHD_queue_response(connection, (unsigned)status_http(code), response);
+    enum MHD_Result result = MHD_queue_response(connection, (unsigned)status_http(code), response);
     MHD_destroy_response(response);
     return result;
 }

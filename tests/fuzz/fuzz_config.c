@@ -1,4 +1,5 @@
-// Property: a configuration that ctrd accepts is printed so that it is accepted again, and says the same.
+// Property: a configuration that ctrd accepts is printed so that it is accepted again, and says the
+// same.
 #include "server/server_config.h"
 
 #include <stdint.h>

@@ -90,11 +90,10 @@ static struct slot *begin(struct bench *bench, const char *method, const char *p
         snprintf(name, sizeof(name), "%.*s", (int)(length < 60 ? length : 60), fields[i]);
         head_note(&head, name, span_of(fields[i] + length + 1));
     }
-    return intake_begin(&bench->intake, &(struct intake_head){.method = method,
-                                                              .path = path,
-                                                              .head = &head,
-                                                              .socket_fd = socket_fd,
-                                                              .wake = wake});
+    return intake_begin(
+        &bench->intake,
+        &(struct intake_head){
+            .method = method, .path = path, .head = &head, .socket_fd = socket_fd, .wake = wake});
 }
 
 static enum status code_of(struct bench *bench, const char *method, const char *path,

@@ -1,5 +1,6 @@
-// server/serve beside ranking: explanations, ranking by bid, versions by name, compressed bodies, what
-// is counted, giving up in the middle. Oracle: the same request ranked, and formulas of spec/wire.md 5.
+// server/serve beside ranking: explanations, ranking by bid, versions by name, compressed bodies,
+// what is counted, giving up in the middle. Oracle: the same request ranked, and formulas of
+// spec/wire.md 5.
 #include "base/file.h"
 #include "base/tick.h"
 #include "proto/json_value.h"
@@ -108,12 +109,11 @@ static double number(const struct json_value *map, const char *key)
     return json_value_number(value);
 }
 
-static const char priced[] =
-    "{\"floors\":{\"bid\":0.5},\"candidates\":["
-    "{\"id\":\"a\",\"bid\":1,\"features\":{\"f\":[0.25,-0.25]}},"
-    "{\"id\":\"b\",\"bid\":3,\"features\":{\"f\":[0.5,2]}},"
-    "{\"id\":\"c\",\"bid\":0.25,\"features\":{\"f\":[-3,0]}},"
-    "{\"id\":\"d\",\"bid\":2,\"features\":{\"f\":[0,0],\"g\":9}}]}";
+static const char priced[] = "{\"floors\":{\"bid\":0.5},\"candidates\":["
+                             "{\"id\":\"a\",\"bid\":1,\"features\":{\"f\":[0.25,-0.25]}},"
+                             "{\"id\":\"b\",\"bid\":3,\"features\":{\"f\":[0.5,2]}},"
+                             "{\"id\":\"c\",\"bid\":0.25,\"features\":{\"f\":[-3,0]}},"
+                             "{\"id\":\"d\",\"bid\":2,\"features\":{\"f\":[0,0],\"g\":9}}]}";
 
 static void test_an_explanation_says_what_ranking_did(void **state)
 {
@@ -143,8 +143,7 @@ static void test_an_explanation_says_what_ranking_did(void **state)
             const struct json_value *next = json_value_get(one, "next_best");
             assert_int_equal(next != NULL, k < 2);
             if (next != NULL)
-                assert_true(number(next, "ecpm") ==
-                            number(json_value_at(places, k + 1), "ecpm"));
+                assert_true(number(next, "ecpm") == number(json_value_at(places, k + 1), "ecpm"));
             found++;
         }
     }
@@ -167,9 +166,9 @@ static void test_by_bid(void **state)
                         "{\"id\":\"d\",\"rank\":2},{\"id\":\"a\",\"rank\":3}],\"below_floor\":1,"
                         "\"gamma\":0,\"floors\":{\"bid\":0.5,\"ecpm\":0}}");
     assert_true(bench->facts.degraded);
-    assert_int_equal(ask(bench, serve_by_bid,
-                         "{\"candidates\":[{\"id\":\"a\",\"features\":{\"f\":[1,2]}}]}"),
-                     STATUS_DEADLINE); // nothing to go by
+    assert_int_equal(
+        ask(bench, serve_by_bid, "{\"candidates\":[{\"id\":\"a\",\"features\":{\"f\":[1,2]}}]}"),
+        STATUS_DEADLINE); // nothing to go by
     assert_int_equal(ask(bench, serve_by_bid, "{}"), STATUS_INVALID);
 }
 
@@ -181,17 +180,12 @@ static void test_versions_by_name(void **state)
         const char *names;
         enum status wanted;
     } cases[] = {
-        {"\"model\":\"demo\",\"version\":2", STATUS_OK},
-        {"\"version\":\"2\"", STATUS_OK},
-        {"\"version\":null,\"model\":null", STATUS_OK},
-        {"\"version\":1", STATUS_NOT_FOUND},
-        {"\"version\":\"canary\"", STATUS_NOT_FOUND},
-        {"\"model\":\"other\"", STATUS_NOT_FOUND},
+        {"\"model\":\"demo\",\"version\":2", STATUS_OK}, {"\"version\":\"2\"", STATUS_OK},
+        {"\"version\":null,\"model\":null", STATUS_OK},  {"\"version\":1", STATUS_NOT_FOUND},
+        {"\"version\":\"canary\"", STATUS_NOT_FOUND},    {"\"model\":\"other\"", STATUS_NOT_FOUND},
         {"\"model\":\"d\\u0065mo\"", STATUS_OK}, // a glance misses it, the parser does not
-        {"\"version\":\"\\u0031\"", STATUS_NOT_FOUND},
-        {"\"version\":0", STATUS_INVALID},
-        {"\"version\":\"0\"", STATUS_INVALID},
-        {"\"version\":1.5", STATUS_INVALID},
+        {"\"version\":\"\\u0031\"", STATUS_NOT_FOUND},   {"\"version\":0", STATUS_INVALID},
+        {"\"version\":\"0\"", STATUS_INVALID},           {"\"version\":1.5", STATUS_INVALID},
         {"\"version\":\"\"", STATUS_NOT_FOUND}, // a label that no version has
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
