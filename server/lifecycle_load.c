@@ -345,10 +345,12 @@ static enum status load_newest(struct lifecycle *lifecycle, struct lifecycle_ent
     store_list_fini(&list);
     if (newest == 0)
         return diag_set(reterr, STATUS_NOT_FOUND, "the folder has no version");
-    lock(lifecycle);
-    entry->held = false;
-    unlock(lifecycle);
     enum status code = ensure(lifecycle, entry, newest, reterr);
+    if (code == STATUS_OK) { // what fails does not end a rollback's hold
+        lock(lifecycle);
+        entry->held = false;
+        unlock(lifecycle);
+    }
     lifecycle_sync(lifecycle, entry);
     *ret_version = newest;
     return code;

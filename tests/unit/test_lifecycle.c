@@ -193,6 +193,23 @@ static void test_a_rollback_holds(void **state)
     model_case_close(&models);
 }
 
+// A command that fails changes nothing: what was taken back does not come again.
+static void test_a_failed_load_keeps_the_hold(void **state)
+{
+    (void)state;
+    struct model_case models = start();
+    put(3, true);
+    assert_int_equal(load(&models, 0), STATUS_OK);
+    assert_int_equal(roll_back(&models, 2), STATUS_OK);
+    assert_int_equal(chosen(&models, 0, NULL), 2);
+    put(4, false);
+    assert_int_equal(load(&models, 0), STATUS_CORRUPT);
+    assert_int_equal(chosen(&models, 0, NULL), 2);
+    take_away(4);
+    take_away(3);
+    model_case_close(&models);
+}
+
 static void test_labels(void **state)
 {
     (void)state;
@@ -354,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_newest_valid_version_serves),
         cmocka_unit_test(test_a_rollback_holds),
+        cmocka_unit_test(test_a_failed_load_keeps_the_hold),
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_hundreds_of_loads_leave_nothing),

@@ -40,7 +40,7 @@ static const struct sample samples[] = {
 static void peek(const char *quoted, unsigned wanted, struct rank_peek *ret, char **ret_body)
 {
     size_t size = strlen(quoted);
-    char *body = malloc(size + 1);
+    char *body = malloc(size > 0 ? size : 1);
     assert_non_null(body);
     for (size_t i = 0; i < size; i++)
         body[i] = quoted[i] == '\'' ? '"' : quoted[i];
@@ -94,7 +94,7 @@ static void test_every_prefix_is_safe(void **state)
                                 "\"model\":\"m\",\"version\":\"canary\"}";
     for (size_t size = 0; size <= strlen(whole); size++) {
         struct rank_peek seen;
-        char *body = malloc(size + 1);
+        char *body = malloc(size > 0 ? size : 1);
         assert_non_null(body);
         memcpy(body, whole, size);
         rank_peek(body, size, RANK_PEEK_TIMEOUT | RANK_PEEK_NAMES, &seen);

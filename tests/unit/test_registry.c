@@ -134,6 +134,7 @@ struct reader {
     unsigned index;
     atomic_bool *stop;
     unsigned long seen;
+    bool torn; // read what was not whole
 };
 
 // What is read is whole: a version that is its own text, in a view that stays while it is pinned.
@@ -145,8 +146,10 @@ static void *read_views(void *argument)
         const struct registry_version *version = view->models[0].current;
         char number[24];
         snprintf(number, sizeof(number), "%lu", (unsigned long)version->number);
-        if (strcmp(number, version->text) != 0 || version->scorer.checkpoint.layer_count == 0)
-            break; // `seen` stays behind
+        if (strcmp(number, version->text) != 0 || version->scorer.checkpoint.layer_count == 0) {
+            reader->torn = true;
+            break; // pinned
+        }
         registry_unpin(reader->registry, reader->index);
         reader->seen++;
     }
@@ -164,7 +167,7 @@ static void test_readers_while_views_change(void **state)
     atomic_bool stop = false;
     registry_publish(registry, view_of(names, 1, &current, 1));
     for (unsigned i = 0; i < READERS; i++) {
-        readers[i] = (struct reader){registry, i, &stop, 0};
+        readers[i] = (struct reader){registry, i, &stop, 0, false};
         assert_int_equal(pthread_create(&threads[i], NULL, read_views, &readers[i]), 0);
     }
     for (uint64_t i = 0; i < PUBLISHES; i++) {
@@ -179,6 +182,7 @@ static void test_readers_while_views_change(void **state)
     atomic_store(&stop, true);
     for (unsigned i = 0; i < READERS; i++) {
         pthread_join(threads[i], NULL);
+        assert_false(readers[i].torn);
         assert_true(readers[i].seen > 0);
         registry_unpin(registry, i);
     }
