@@ -291,6 +291,18 @@ static bool serve(struct lifecycle_entry *entry, struct registry_version *versio
     return true;
 }
 
+// The policy's newest serves, but for a rollback, and for what somebody has asked for since.
+static void follow(struct lifecycle_entry *entry, struct registry_version *newest)
+{
+    const struct registry_version *current = entry->current;
+    const struct lifecycle_resident *resident =
+        current != NULL ? lifecycle_resident(entry, current->number) : NULL;
+    bool newer =
+        resident != NULL && resident->asked && (newest == NULL || newest->number < current->number);
+    if (!entry->held && !newer)
+        serve(entry, newest);
+}
+
 static void publish(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
     if (lifecycle_publish(lifecycle) == STATUS_OK)
@@ -322,8 +334,7 @@ void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
         load_labelled(lifecycle, entry);
         lock(lifecycle);
         struct registry_version *newest = mark_policy(entry, &list, wanted);
-        if (!entry->held)
-            serve(entry, newest);
+        follow(entry, newest);
         set_labels(entry, newest);
         evict(lifecycle, entry);
         publish(lifecycle, entry);
@@ -349,6 +360,11 @@ static enum status load_newest(struct lifecycle *lifecycle, struct lifecycle_ent
     if (code == STATUS_OK) { // what fails does not end a rollback's hold
         lock(lifecycle);
         entry->held = false;
+        if (entry->plan->keep == 0) { // the plan's list does not ask for it, somebody does
+            struct lifecycle_resident *resident = lifecycle_resident(entry, newest);
+            resident->asked = true;
+            serve(entry, resident->version);
+        }
         unlock(lifecycle);
     }
     lifecycle_sync(lifecycle, entry);

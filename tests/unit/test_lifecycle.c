@@ -210,6 +210,35 @@ static void test_a_failed_load_keeps_the_hold(void **state)
     model_case_close(&models);
 }
 
+static void test_the_newest_beside_listed_versions(void **state)
+{
+    (void)state;
+    struct model_case models = start();
+    struct yamldoc *doc;
+    struct lifecycle_plan plan;
+    struct diag diag = {0};
+    char yaml[256];
+    snprintf(yaml, sizeof(yaml), "[{folder: %s, versions: [1, 2]}]", folder);
+    assert_int_equal(yamldoc_parse(span_of(yaml), "x", &doc, NULL), STATUS_OK);
+    assert_int_equal(lifecycle_plan_read(yamldoc_root(doc), &plan, &diag), STATUS_OK);
+    assert_int_equal(lifecycle_configure(models.lifecycle, &plan, &diag), STATUS_OK);
+    lifecycle_plan_fini(&plan);
+    yamldoc_free(doc);
+    assert_int_equal(load(&models, 1), STATUS_OK); // the thread has taken the plan
+    assert_int_equal(chosen(&models, 0, NULL), 2);
+    put(3, true);
+    struct outcome outcome = waiting();
+    lifecycle_load(models.lifecycle, "demo", 0, note, &outcome);
+    assert_int_equal(result(&outcome), STATUS_OK);
+    assert_int_equal(outcome.version, 3);
+    assert_int_equal(chosen(&models, 0, NULL), 3);
+    lifecycle_rescan(models.lifecycle); // it stays
+    assert_int_equal(load(&models, 1), STATUS_OK);
+    assert_int_equal(chosen(&models, 0, NULL), 3);
+    take_away(3);
+    model_case_close(&models);
+}
+
 static void test_labels(void **state)
 {
     (void)state;
@@ -372,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_the_newest_valid_version_serves),
         cmocka_unit_test(test_a_rollback_holds),
         cmocka_unit_test(test_a_failed_load_keeps_the_hold),
+        cmocka_unit_test(test_the_newest_beside_listed_versions),
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_hundreds_of_loads_leave_nothing),
