@@ -1,8 +1,9 @@
 """Keep-alive connections, closed loop: throughput of ctrd at 2 to 512 of them, and of the same handler behind a thread
 per connection (bench_threads.c), in turns within one run. Tells too whether a connection of 64 waits for long.
 
-Usage: /usr/bin/python3 tests/bench/bench_connections.py [--rounds 3] [--seconds 4] [BUILD]
-Servers on core 0, one at a time is asked; generator on core 1.
+Usage: /usr/bin/python3 tests/bench/bench_connections.py [--rounds 3] [--seconds 4] [--apart] [BUILD]
+Servers and generator share all cores, a worker of ctrd on each; with --apart the servers have core 0, with one worker,
+and the generator core 1. One server at a time is asked.
 """
 
 import argparse
@@ -26,9 +27,9 @@ def write_bodies(path, candidates=100, width=136):
                 for i in range(candidates)]}) + "\n")
 
 
-def ask(build, port, bodies, connections, seconds):
+def ask(build, port, bodies, connections, seconds, cpus):
     done = subprocess.run([f"{build}/ctrload", "--port", str(port), "--bodies", bodies, "--connections", str(connections),
-                           "--duration", str(seconds), "--warmup", "1", "--cpus", "[1]", "--json", "-"],
+                           "--duration", str(seconds), "--warmup", "1", "--cpus", cpus, "--json", "-"],
                           check=True, capture_output=True, text=True)
     report = json.loads(done.stdout)
     assert report["ok"] == report["planned"] or report["errors"]["timeout"] == 0, report["errors"]
@@ -39,8 +40,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--apart", action="store_true")
     parser.add_argument("build", nargs="?", default="build/release")
     options = parser.parse_args()
+    pinned = ["taskset", "-c", "0"] if options.apart else []
     build = os.path.abspath(options.build)
     with tempfile.TemporaryDirectory() as folder:
         models, bodies = os.path.join(folder, "ctr"), os.path.join(folder, "bodies.jsonl")
@@ -49,18 +52,18 @@ def main():
                         os.path.join(models, "1", "student.safetensors")], check=True)
         write_bodies(bodies)
         read_end, write_end = os.pipe()
-        ctrd = subprocess.Popen(["taskset", "-c", "0", f"{build}/ctrd", f"--model.folder={models}", "--http.port=0",
-                                 "--serve.workers=1", "--serve.queue=1024", "--drain.delay_ms=0", "--log.level=error",
+        ctrd = subprocess.Popen([*pinned, f"{build}/ctrd", f"--model.folder={models}", "--http.port=0",
+                                 "--serve.queue=1024", "--drain.delay_ms=0", "--log.level=error",
                                  "--ready-fd", str(write_end)], pass_fds=[write_end])
         os.close(write_end)
-        threads = subprocess.Popen(["taskset", "-c", "0", f"{build}/tests/bench_threads", models, str(1024 * options.rounds * len(COUNTS))],
+        threads = subprocess.Popen([*pinned, f"{build}/tests/bench_threads", models, str(1024 * options.rounds * len(COUNTS))],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         ports = {"ctrd": int(os.fdopen(read_end).readline()), "threads": int(threads.stdout.readline())}
         seen, worst = {}, []
         for _ in range(options.rounds):
             for count in COUNTS:
                 for name, port in ports.items():
-                    report = ask(build, port, bodies, count, options.seconds)
+                    report = ask(build, port, bodies, count, options.seconds, "[1]" if options.apart else "[]")
                     seen.setdefault((name, count), []).append(report["ok"] / report["seconds"])
                     if (name, count) == ("ctrd", 64):
                         worst.append(max(one["worst_ms"] for one in report["connections"]) / report["all"]["p50_ms"])

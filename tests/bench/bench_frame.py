@@ -80,7 +80,8 @@ def start_nginx(folder, size):
         file.write("x" * size)
     config = os.path.join(home, "nginx.conf")
     with open(config, "w", encoding="ascii") as file:
-        file.write(f"daemon off; worker_processes 1; pid {home}/pid; error_log {home}/error.log;\n"
+        user = "user root; " if os.geteuid() == 0 else ""  # else it would become one who cannot read the folder
+        file.write(f"{user}daemon off; worker_processes 1; pid {home}/pid; error_log {home}/error.log;\n"
                    "events {worker_connections 1024;}\n"
                    f"http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {home}/b; proxy_temp_path {home}/p;"
                    f" fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;\n"
