@@ -2,10 +2,10 @@
 
 #include "base/cfg.h"
 #include "base/file.h"
-#include "base/num.h"
 #include "base/tick.h"
 #include "base/version.h"
 #include "loadtest/client.h"
+#include "loadtest/corpus.h"
 #include "loadtest/report.h"
 
 #include <netdb.h>
@@ -31,7 +31,7 @@ static const struct cfg_option options[] = {
 };
 static const struct cfg_table table = {options, sizeof(options) / sizeof(options[0]), "CTRLOAD_"};
 
-enum { MAIN_MAX_SETS = 64, MAIN_MAX_TEXT = 64 << 20, MAIN_MAX_BODIES = 1 << 30 };
+enum { MAIN_MAX_SETS = 64, MAIN_MAX_TEXT = 64 << 20 };
 static const uint64_t second_ns = 1000000000;
 static const uint64_t progress_ns = 200000000;
 
@@ -39,10 +39,9 @@ static bool stopped; // by a signal; read by every thread, a moment later is soo
 
 struct load {
     struct load_config config;
-    struct file_bytes bodies;
-    struct buf texts;      // of all requests
-    struct span *requests; // (count)
-    size_t count;
+    const char *headers[MAIN_MAX_SETS]; // (header_count) of argv
+    size_t header_count;
+    struct corpus corpus;
     struct client_plan plan;
     struct client **clients; // (config.threads)
     pthread_t *threads;
@@ -62,75 +61,22 @@ static const char help_top[] =
     "run.json\n"
     "  ctrload --method GET --path /livez --connections 512          (closed loop: as fast as it "
     "goes)\n"
+    "  ctrload --bodies requests.jsonl --header 'Authorization: Bearer x' --header 'X-Test: 1'\n"
     "\n"
     "Exit codes: 0 the run is over, whatever was answered; 1 it could not be run; 2 usage.\n"
     "\n"
+    "--header 'Name: value' is a header line more, and may be given several times.\n"
     "Options (key, default, meaning):\n";
+
+static bool is_stopped(void)
+{
+    return __atomic_load_n(&stopped, __ATOMIC_RELAXED);
+}
 
 static void on_signal(int signo)
 {
     (void)signo;
     __atomic_store_n(&stopped, true, __ATOMIC_RELAXED);
-}
-
-// ---- requests --------------------------------------------------------------------------------
-
-static void add_request(struct load *load, struct span body)
-{
-    const struct load_config *config = &load->config;
-    struct buf *out = &load->texts;
-    buf_printf(out, "%s %s HTTP/1.1\r\nHost: %s\r\n", config->method, config->path, config->host);
-    if (config->header[0] != '\0')
-        buf_printf(out, "%s\r\n", config->header);
-    if (config->deadline_ms > 0)
-        buf_printf(out, "X-Request-Timeout-Ms: %lld\r\n", (long long)config->deadline_ms);
-    if (body.data != NULL)
-        buf_printf(out, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.size);
-    buf_text(out, "\r\n");
-    buf_span(out, body);
-}
-
-static size_t count_lines(struct span text)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < text.size; i++)
-        count += text.data[i] == '\n';
-    return count + (text.size > 0 && text.data[text.size - 1] != '\n');
-}
-
-// The text may move while it grows: spans are set when it is whole.
-static enum status make_requests(struct load *load, struct diag *reterr)
-{
-    struct span text = {(const char *)load->bodies.data, load->bodies.size};
-    size_t room = load->config.bodies[0] != '\0' ? count_lines(text) : 1;
-    size_t *ends = calloc(room + 1, sizeof(*ends));
-    load->requests = calloc(room + 1, sizeof(*load->requests));
-    if (ends == NULL || load->requests == NULL) {
-        free(ends);
-        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the requests");
-    }
-    if (load->config.bodies[0] == '\0') {
-        add_request(load, (struct span){NULL, 0});
-        ends[load->count++] = load->texts.size;
-    }
-    while (text.size > 0) {
-        const char *end = memchr(text.data, '\n', text.size);
-        size_t length = end != NULL ? (size_t)(end - text.data) : text.size;
-        if (length > 0) {
-            add_request(load, (struct span){text.data, length});
-            ends[load->count++] = load->texts.size;
-        }
-        length += end != NULL;
-        text = (struct span){text.data + length, text.size - length};
-    }
-    for (size_t i = 0, begin = 0; i < load->count; begin = ends[i++])
-        load->requests[i] = (struct span){load->texts.data + begin, ends[i] - begin};
-    free(ends);
-    if (load->count == 0)
-        return diag_set(reterr, STATUS_USAGE, "%s has no body", load->config.bodies);
-    return buf_status(&load->texts) == STATUS_OK
-               ? STATUS_OK
-               : diag_set(reterr, STATUS_NO_MEMORY, "no memory for the requests");
 }
 
 // ---- the run ---------------------------------------------------------------------------------
@@ -155,10 +101,11 @@ static void make_plan(struct load *load)
 {
     const struct load_config *config = &load->config;
     struct client_plan *plan = &load->plan;
-    size_t threads = (size_t)config->threads;
-    plan->requests = load->requests;
-    plan->request_count = load->count;
-    plan->per_second = config->rate / (double)threads;
+    plan->requests = load->corpus.requests;
+    plan->request_count = load->corpus.count;
+    plan->bodiless = strcmp(config->method, "HEAD") == 0;
+    plan->threads = (size_t)config->threads;
+    plan->per_second = config->rate / (double)plan->threads;
     plan->poisson = config->arrivals == 0;
     plan->retry_stale = config->retry_stale;
     plan->seed = (uint64_t)config->seed;
@@ -167,10 +114,8 @@ static void make_plan(struct load *load)
     plan->window_ns = (uint64_t)config->window_ms * 1000000;
     plan->timeout_ns = (uint64_t)(config->timeout * 1e9);
     plan->deadline_ns = (uint64_t)config->deadline_ms * 1000000;
-    plan->connections = ((size_t)config->connections + threads - 1) / threads;
+    plan->connections = (size_t)config->connections;
     plan->max_backlog = (size_t)config->max_backlog;
-    if (plan->per_second == 0 && plan->max_backlog < plan->connections)
-        plan->max_backlog = plan->connections;
     plan->stop = &stopped;
     plan->start_ns = tick_ns() + second_ns / 20;
 }
@@ -226,7 +171,7 @@ static void show_progress(const struct load *load)
     const double whole = (double)load->plan.duration_ns * 1e-9;
     while (isatty(STDERR_FILENO)) {
         double seconds = (double)(tick_ns() - load->plan.start_ns) * 1e-9;
-        if (seconds >= whole || stopped)
+        if (seconds >= whole || is_stopped())
             break;
         int done = seconds > 0 ? (int)(40 * seconds / whole) : 0;
         fprintf(stderr, "\r[%-40.*s] %5.1f of %.1f s ", done,
@@ -248,12 +193,15 @@ static void join_all(struct load *load)
 
 static struct report_connection *connections_of(const struct load *load, size_t *ret_count)
 {
-    size_t each = load->plan.connections, threads = (size_t)load->config.threads;
-    struct report_connection *all = calloc(each * threads, sizeof(*all));
-    *ret_count = all != NULL ? each * threads : 0;
-    for (size_t i = 0; i < *ret_count; i++)
-        client_connection(load->clients[i / each], i % each, &all[i].count, &all[i].worst_ns,
-                          &all[i].median_ns);
+    struct report_connection *all = calloc(load->plan.connections, sizeof(*all));
+    *ret_count = 0;
+    for (size_t i = 0; all != NULL && i < load->plan.threads; i++) {
+        const struct client *client = load->clients[i];
+        for (size_t k = 0; k < client_connections(client); k++) {
+            struct report_connection *one = &all[(*ret_count)++];
+            client_connection(client, k, &one->count, &one->worst_ns, &one->median_ns);
+        }
+    }
     return all;
 }
 
@@ -279,7 +227,16 @@ static enum status put_out(const struct load *load, const struct report *report,
     return code;
 }
 
-static enum status tell(const struct load *load, struct diag *reterr)
+// That were counted: all of them, unless a signal came before.
+static double counted_seconds(const struct load *load, uint64_t end_ns)
+{
+    double since = ((double)end_ns - (double)load->plan.start_ns) * 1e-9 - load->config.warmup;
+    if (!is_stopped() || since > load->config.duration)
+        return load->config.duration;
+    return since > 0 ? since : 0;
+}
+
+static enum status tell(const struct load *load, uint64_t end_ns, struct diag *reterr)
 {
     struct tally all;
     if (tally_init(&all, client_tally(load->clients[0])->window_count) != STATUS_OK)
@@ -288,28 +245,49 @@ static enum status tell(const struct load *load, struct diag *reterr)
         tally_merge(&all, client_tally(load->clients[i]));
     struct report report = {
         .tally = &all,
-        .seconds = load->config.duration,
+        .seconds = counted_seconds(load, end_ns),
+        .interrupted = is_stopped(),
+        .start_ns = load->plan.start_ns,
         .asked_per_second = load->config.rate,
         .warmup_ns = load->plan.warmup_ns,
         .window_ns = load->plan.window_ns,
         .deadline_ns = load->plan.deadline_ns,
     };
     struct report_connection *connections = NULL;
-    if (load->config.rate == 0)
+    if (load->config.rate == 0) {
         report.connections = connections = connections_of(load, &report.connection_count);
+        if (connections == NULL) {
+            tally_fini(&all);
+            return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the report");
+        }
+    }
     enum status code = put_out(load, &report, reterr);
     free(connections);
     tally_fini(&all);
     return code;
 }
 
+static enum status make_corpus(struct load *load, struct diag *reterr)
+{
+    const struct load_config *config = &load->config;
+    const struct corpus_plan plan = {
+        .host = config->host,
+        .method = config->method,
+        .path = config->path,
+        .port = (int)config->port,
+        .deadline_ms = config->deadline_ms,
+        .headers = load->headers,
+        .header_count = load->header_count,
+        .bodies = config->bodies,
+    };
+    return corpus_make(&plan, &load->corpus, reterr);
+}
+
 static enum status run(struct load *load, struct diag *reterr)
 {
-    const char *bodies = load->config.bodies;
-    buf_init(&load->texts, SIZE_MAX / 4);
-    if (bodies[0] != '\0')
-        TRY(file_read(bodies, MAIN_MAX_BODIES, 1, &load->bodies, reterr));
-    TRY(make_requests(load, reterr));
+    if (load->config.threads > load->config.connections)
+        return diag_set(reterr, STATUS_USAGE, "--threads: more than connections");
+    TRY(make_corpus(load, reterr));
     TRY(find_server(load, reterr));
     raise_file_limit(&load->config);
     make_plan(load);
@@ -319,7 +297,7 @@ static enum status run(struct load *load, struct diag *reterr)
     else
         show_progress(load);
     join_all(load);
-    return code == STATUS_OK ? tell(load, reterr) : code;
+    return code == STATUS_OK ? tell(load, tick_ns(), reterr) : code;
 }
 
 static void release(struct load *load)
@@ -328,26 +306,28 @@ static void release(struct load *load)
         client_free(load->clients[i]);
     free(load->clients);
     free(load->threads);
-    free(load->requests);
-    buf_fini(&load->texts);
-    file_free(&load->bodies);
+    corpus_fini(&load->corpus);
     cfg_fini(&table, &load->config);
 }
 
-// "--key value" and "--key=value" as sets of base/cfg.
-static enum status read_arguments(int argc, char **argv, char **sets, size_t *ret_count,
-                                  struct diag *reterr)
+// "--key value" and "--key=value" as sets of base/cfg; --header, which may come again, apart.
+static enum status read_arguments(int argc, char **argv, struct load *load, char **sets,
+                                  size_t *ret_count, struct diag *reterr)
 {
     *ret_count = 0;
     for (int i = 1; i < argc; i++) {
         const char *key = argv[i] + 2;
         size_t length = strcspn(key, "=");
-        if (strncmp(argv[i], "--", 2) != 0 || *ret_count == MAIN_MAX_SETS)
+        if (strncmp(argv[i], "--", 2) != 0 || *ret_count + load->header_count == MAIN_MAX_SETS)
             return diag_set(reterr, STATUS_USAGE, "'%s' is not expected; see ctrload --help",
                             argv[i]);
         const char *value = key[length] == '=' ? key + length + 1 : argv[++i];
         if (i == argc)
             return diag_set(reterr, STATUS_USAGE, "--%s: a value is missing", key);
+        if (length == strlen("header") && strncmp(key, "header", length) == 0) {
+            load->headers[load->header_count++] = value; // at most one for each of MAIN_MAX_SETS
+            continue;
+        }
         if (asprintf(&sets[*ret_count], "%.*s=%s", (int)length, key, value) < 0)
             return diag_set(reterr, STATUS_NO_MEMORY, "no memory for an option");
         (*ret_count)++;
@@ -377,7 +357,7 @@ int main(int argc, char **argv)
         return print_help();
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return printf("ctrload %s (%s)\n", version_string(), version_commit()) < 0;
-    enum status code = read_arguments(argc, argv, sets, &set_count, &diag);
+    enum status code = read_arguments(argc, argv, &load, sets, &set_count, &diag);
     const struct cfg_sources sources = {.sets = (const char *const *)sets, .set_count = set_count};
     if (code == STATUS_OK)
         code = cfg_load(&table, &sources, &load.config, &doc, &diag);

@@ -21,6 +21,18 @@ static void table_line(const char *name, const struct hist *hist, struct buf *ou
     buf_char(out, '\n');
 }
 
+static double per_second(uint64_t count, const struct report *report)
+{
+    return report->seconds > 0 ? (double)count / report->seconds : 0;
+}
+
+static void table_rate(const char *name, uint64_t count, const struct report *report,
+                       struct buf *out)
+{
+    buf_printf(out, ", %s %llu (%.1f/s)", name, (unsigned long long)count,
+               per_second(count, report));
+}
+
 static void table_connections(const struct report *report, struct buf *out)
 {
     uint64_t worst = 0, median = 0, fewest = UINT64_MAX, most = 0;
@@ -53,17 +65,25 @@ void report_table(const struct report *report, struct buf *out)
         table_line(name, tally->by_status[i], out);
     }
     table_line("lateness", &tally->lateness, out);
-    buf_printf(out, "planned %llu, answered %llu (%.1f/s), 200 %llu (%.1f/s)",
-               (unsigned long long)tally->planned, (unsigned long long)tally->all.count,
-               (double)tally->all.count / report->seconds, (unsigned long long)tally->ok,
-               (double)tally->ok / report->seconds);
+    table_line("waited", &tally->waited, out);
+    buf_printf(out, "planned %llu", (unsigned long long)tally->planned);
+    table_rate("sent", tally->sent, report, out);
+    table_rate("answered", tally->all.count, report, out);
+    table_rate("200", tally->ok, report, out);
     if (report->deadline_ns > 0)
-        buf_printf(out, ", in time %llu (%.1f/s)", (unsigned long long)tally->in_time,
-                   (double)tally->in_time / report->seconds);
+        table_rate("in time", tally->in_time, report, out);
+    if (tally->retry_after > 0)
+        buf_printf(out, "\nRetry-After: %llu of the answers 429 and 503",
+                   (unsigned long long)tally->retry_after);
     buf_text(out, "\nerrors:");
     for (size_t i = 0; i < TALLY_ERRORS; i++)
         buf_printf(out, " %s %llu", error_names[i], (unsigned long long)tally->errors[i]);
     buf_printf(out, "; sent again %llu\n", (unsigned long long)tally->retried);
+    if (tally->fault != NULL)
+        buf_printf(out, "the first malformed answer: %s\n", tally->fault);
+    if (report->interrupted)
+        buf_printf(out, "interrupted after %.1f s; open requests are not counted\n",
+                   report->seconds);
     if (report->connections != NULL)
         table_connections(report, out);
 }
@@ -128,16 +148,28 @@ void report_json(const struct report *report, struct buf *out)
 {
     const struct tally *tally = report->tally;
     buf_printf(out,
-               "{\"seconds\":%.6f,\"asked_per_second\":%.6f,\"planned\":%llu,\"ok\":%llu,"
-               "\"in_time\":%llu,\"retried\":%llu,\"all\":",
-               report->seconds, report->asked_per_second, (unsigned long long)tally->planned,
-               (unsigned long long)tally->ok, (unsigned long long)tally->in_time,
-               (unsigned long long)tally->retried);
+               "{\"seconds\":%.6f,\"interrupted\":%s,\"start_ns\":%llu,"
+               "\"asked_per_second\":%.6f,\"achieved_per_second\":%.6f,\"planned\":%llu,"
+               "\"sent\":%llu,\"ok\":%llu,\"in_time\":%llu,\"retried\":%llu,\"retry_after\":%llu,"
+               "\"fault\":",
+               report->seconds, report->interrupted ? "true" : "false",
+               (unsigned long long)report->start_ns, report->asked_per_second,
+               per_second(tally->sent, report), (unsigned long long)tally->planned,
+               (unsigned long long)tally->sent, (unsigned long long)tally->ok,
+               (unsigned long long)tally->in_time, (unsigned long long)tally->retried,
+               (unsigned long long)tally->retry_after);
+    if (tally->fault != NULL)
+        buf_printf(out, "\"%s\"", tally->fault);
+    else
+        buf_text(out, "null");
+    buf_text(out, ",\"all\":");
     json_hist(&tally->all, out);
     buf_text(out, ",\"good\":");
     json_hist(&tally->good, out);
     buf_text(out, ",\"lateness\":");
     json_hist(&tally->lateness, out);
+    buf_text(out, ",\"waited\":");
+    json_hist(&tally->waited, out);
     json_statuses(tally, out);
     if (tally->window_count > 0)
         json_windows(report, out);

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "loadtest/tally.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,9 @@ struct report_connection {
 
 struct report {
     const struct tally *tally; // of all threads
-    double seconds;            // that were counted: without the warm-up
+    double seconds;            // that were counted: without the warm-up, up to an interruption
+    bool interrupted;          // by a signal
+    uint64_t start_ns;         // CLOCK_MONOTONIC, of the warm-up
     double asked_per_second;   // 0: closed loop
     uint64_t warmup_ns, window_ns, deadline_ns;
     const struct report_connection *connections; // (connection_count); NULL: open loop

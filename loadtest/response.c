@@ -5,12 +5,22 @@
 #include <string.h>
 #include <strings.h>
 
-void response_start(struct response *response)
+void response_start(struct response *response, bool bodiless)
 {
     response->state = RESPONSE_HEAD;
-    response->begun = response->closes = false;
+    response->begun = response->closes = response->retry_after = false;
+    response->bodiless = bodiless;
+    response->fault = NULL;
     response->status = 0;
     response->left = response->head_size = 0;
+}
+
+// False, for the caller to return.
+static bool refuse(struct response *response, const char *fault)
+{
+    response->state = RESPONSE_MALFORMED;
+    response->fault = fault;
+    return false;
 }
 
 static bool read_status(struct response *response, struct span line)
@@ -18,8 +28,8 @@ static bool read_status(struct response *response, struct span line)
     // "HTTP/1.1 200 OK"
     uint64_t status;
     if (line.size < 12 || memcmp(line.data, "HTTP/1.", 7) != 0 || line.data[8] != ' ' ||
-        num_parse_u64((struct span){line.data + 9, 3}, &status) != STATUS_OK)
-        return false;
+        num_parse_u64((struct span){line.data + 9, 3}, &status) != STATUS_OK || status < 100)
+        return refuse(response, "no status line of HTTP/1");
     response->status = (int)status;
     response->closes = line.data[7] == '0';
     return true;
@@ -40,16 +50,20 @@ static bool read_field(struct response *response, struct span line, bool *ret_me
     struct span value;
     uint64_t length;
     if (is_named(line, "Transfer-Encoding", &value))
-        return false;
+        return refuse(response, "Transfer-Encoding: chunked bodies are not understood");
     if (is_named(line, "Content-Length", &value)) {
-        if (num_parse_u64(value, &length) != STATUS_OK || *ret_measured)
-            return false;
+        if (*ret_measured)
+            return refuse(response, "Content-Length twice");
+        if (num_parse_u64(value, &length) != STATUS_OK)
+            return refuse(response, "Content-Length is no number");
         response->left = (size_t)length;
         *ret_measured = true;
     }
     if (is_named(line, "Connection", &value) && value.size == 5 &&
         strncasecmp(value.data, "close", 5) == 0)
         response->closes = true;
+    if (is_named(line, "Retry-After", &value) && num_parse_u64(value, &length) == STATUS_OK)
+        response->retry_after = true;
     return true;
 }
 
@@ -62,13 +76,17 @@ static bool read_head(struct response *response)
         const char *end = memchr(rest.data, '\n', rest.size);
         size_t length = (size_t)(end - rest.data);
         struct span line = {rest.data, length > 0 && end[-1] == '\r' ? length - 1 : length};
-        if (line.size > 0 &&
+        if ((first || line.size > 0) &&
             !(first ? read_status(response, line) : read_field(response, line, &measured)))
             return false;
         first = false;
         rest = (struct span){end + 1, rest.size - length - 1};
     }
-    return measured || response->status < 200 || response->status == 204 || response->status == 304;
+    bool bodiless = response->bodiless || response->status < 200 || response->status == 204 ||
+                    response->status == 304;
+    if (bodiless)
+        response->left = 0;
+    return measured || bodiless || refuse(response, "no Content-Length");
 }
 
 static bool ends_head(const struct response *response)
@@ -83,18 +101,18 @@ static size_t take_head(struct response *response, const char *data, size_t size
     size_t used = 0;
     while (used < size && response->state == RESPONSE_HEAD) {
         if (response->head_size == RESPONSE_HEAD_BYTES) {
-            response->state = RESPONSE_MALFORMED;
+            (void)refuse(response, "the head is too long");
             break;
         }
         response->head[response->head_size++] = data[used++];
         if (!ends_head(response))
             continue;
-        bool read = read_head(response);
-        bool interim = read && response->status >= 100 && response->status < 200;
-        if (interim)
+        if (!read_head(response))
+            break;
+        if (response->status >= 100 && response->status < 200)
             response->head_size = 0; // 100 Continue: the response is still to come
         else
-            response->state = read ? RESPONSE_BODY : RESPONSE_MALFORMED;
+            response->state = RESPONSE_BODY;
     }
     return used;
 }

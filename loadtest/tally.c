@@ -39,6 +39,9 @@ static void merge_windows(struct tally *into, const struct tally *from)
 void tally_merge(struct tally *into, const struct tally *from)
 {
     into->planned += from->planned;
+    into->sent += from->sent;
+    into->retry_after += from->retry_after;
+    into->fault = into->fault != NULL ? into->fault : from->fault;
     into->ok += from->ok;
     into->in_time += from->in_time;
     into->retried += from->retried;
@@ -53,6 +56,7 @@ void tally_merge(struct tally *into, const struct tally *from)
     hist_merge(&into->all, &from->all);
     hist_merge(&into->good, &from->good);
     hist_merge(&into->lateness, &from->lateness);
+    hist_merge(&into->waited, &from->waited);
     merge_windows(into, from);
 }
 

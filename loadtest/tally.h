@@ -26,9 +26,12 @@ struct tally_window {
 };
 
 struct tally {
-    uint64_t planned, ok, in_time, retried; // in_time: 200 within the deadline
+    uint64_t planned, sent, ok, in_time, retried; // in_time: 200 within the deadline
+    uint64_t retry_after;                         // answers 429 and 503 with this header
+    const char *fault;                            // of the first malformed answer; a constant
     uint64_t statuses[TALLY_STATUSES], errors[TALLY_ERRORS];
-    struct hist all, good, lateness;        // ns: answered; 200; how late the generator itself was
+    struct hist all, good;                  // ns, from the planned time: answered; 200
+    struct hist lateness, waited;           // ns: how late the generator planned it; until sent
     struct hist *by_status[TALLY_STATUSES]; // of those that came
     size_t window_count;
     struct tally_window *windows;

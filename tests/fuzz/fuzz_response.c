@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static size_t take_all(struct response *response, const char *text, size_t size, size_t piece)
 {
     size_t used = 0;
-    response_start(response);
+    response_start(response, false);
     while (used < size && response->state != RESPONSE_MALFORMED &&
            response->state != RESPONSE_DONE) {
         size_t left = size - used < piece ? size - used : piece;
