@@ -24,7 +24,8 @@ class Stub:
         self.answer, self.count, self.lock, self.heads = answer, 0, threading.Lock(), []
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept, daemon=True)
+        self.acceptor.start()
 
     def accept(self):
         while True:
@@ -63,7 +64,11 @@ class Stub:
                     connection.sendall(reply)
 
     def close(self):
-        self.listener.close()
+        """Nothing is accepted any more: a close alone would leave the thread in accept, to take one more."""
+        if self.listener.fileno() >= 0:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            self.acceptor.join()
+            self.listener.close()
 
 
 def run(stub, *arguments, bodies=None):
