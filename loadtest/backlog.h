@@ -22,4 +22,4 @@ struct backlog {
 MUST_USE enum status backlog_init(struct backlog *backlog, size_t capacity); // capacity > 0
 void backlog_fini(struct backlog *backlog);
 MUST_USE bool backlog_put(struct backlog *backlog, const struct backlog_job *job); // false: full
-struct backlog_job backlog_take(struct backlog *backlog);                         // count > 0
+struct backlog_job backlog_take(struct backlog *backlog);                          // count > 0

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -346,6 +347,8 @@ void client_run(struct client *client)
 {
     struct epoll_event events[CLIENT_BATCH];
     const struct client_plan *plan = client->plan;
+    // Else the kernel may wake it 50 us late, which would be in every latency.
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     wait_for_start(client);
     for (size_t i = 0; is_closed_loop(client) && i < client->conn_count; i++)
         plan_one(client, tick_ns() - plan->start_ns);

@@ -173,7 +173,8 @@ def main():
                   f"p50 {rollbacks[len(rollbacks) // 2] * 1e3:.2f} ms, max {rollbacks[-1] * 1e3:.2f} ms")
             held = [paired.tell("reload every 500 ms", quantile,
                                 paired.interval(paired.ratios_of(series["reload"]["windows"], quantile, True)),
-                                paired.interval(paired.ratios_of(series["A/A"]["windows"], quantile, True)), 1.2)
+                                paired.interval(paired.ratios_of(series["A/A"]["windows"], quantile, True)), 1.2,
+                                paired.is_enough(options.pairs, options.seconds))
                     for quantile in ("p50_ms", "p99_ms", "p999_ms")]
         finally:
             bench.daemon.terminate()
