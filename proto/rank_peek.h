@@ -18,5 +18,5 @@ struct rank_peek {
 };
 
 // `wanted`: which of the members are looked for. Any bytes will do; what is no rank body is for the
-// parser to say. 10 to 100 us for 100 KB.
+// parser to say. 1 to 100 us for 100 KB.
 void rank_peek(const char *body, size_t size, unsigned wanted, struct rank_peek *ret_peek);

@@ -3,22 +3,19 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "server/lifecycle_state.h"
+#include "server/priority.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
-    // Behind every thread that serves, but not so far that a busy machine never loads a model.
-    LIFECYCLE_NICE = 10,
     LIFECYCLE_SETTLE_MS = 50,     // a folder has been quiet for so long
     LIFECYCLE_PATIENCE_MS = 2000, // or it is looked at all the same
     LIFECYCLE_RECLAIM_MS = 5,     // between two looks whether a replaced view is free
@@ -159,18 +156,11 @@ static void take_plan(struct lifecycle *lifecycle)
     }
 }
 
-static void go_behind(void)
-{
-    const struct sched_param none = {0};
-    (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LIFECYCLE_NICE);
-}
-
 static void *run(void *argument)
 {
     struct lifecycle *lifecycle = argument;
     uint64_t rescan_ns = (uint64_t)lifecycle->parts.rescan_s * 1000000000, looked_ns = tick_ns();
-    go_behind();
+    priority_behind();
     for (;;) {
         bool clean = registry_reclaim(lifecycle->registry);
         int timeout_ms = !clean          ? LIFECYCLE_RECLAIM_MS

@@ -70,12 +70,19 @@ enum status listener_bind(const char *address, uint16_t port, const char *key, i
 
 enum { FIRST_INHERITED = 3, MOST_INHERITED = 2 };
 
-static bool is_listening(int fd)
+static int option_of(int fd, int name)
 {
-    int type = 0, listening = 0;
-    socklen_t size = sizeof(int);
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
-           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
+    int value = -1;
+    socklen_t size = sizeof(value);
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+// The admin plane asks a UNIX socket who its peer is.
+static bool is_listening(int fd, bool admin)
+{
+    int domain = option_of(fd, SO_DOMAIN);
+    bool right = admin ? domain == AF_UNIX : domain == AF_INET || domain == AF_INET6;
+    return right && option_of(fd, SO_TYPE) == SOCK_STREAM && option_of(fd, SO_ACCEPTCONN) == 1;
 }
 
 // "http:admin": the name at `index`; empty where there is none.
@@ -97,9 +104,10 @@ static enum status take_inherited(int fd, struct span name, int *ret_http_fd, in
     if (place == NULL || *place != LISTENER_NONE)
         return diag_at_path(reterr, STATUS_CONFIG, "LISTEN_FDNAMES",
                             "expected http and admin, once each");
-    if (!is_listening(fd))
+    if (!is_listening(fd, place == ret_admin_fd))
         return diag_at_path(reterr, STATUS_CONFIG, "LISTEN_FDS",
-                            "descriptor %d is no listening stream socket", fd);
+                            "descriptor %d is no listening %s stream socket", fd,
+                            place == ret_admin_fd ? "UNIX" : "TCP");
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
         fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)

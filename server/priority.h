@@ -1,7 +1,14 @@
-// How the threads of the daemon share the cores.
+// How the threads of the daemon share the cores. A thread that is woken takes the core at once from
+// one with a longer slice, and from others at the next tick of the clock, which may be 4 ms away.
+// Slices are known to Linux from 6.12 on; before it only the last of these makes a difference.
 #pragma once
 
-// The calling thread does little work and must do it soon: its slices are short, so that the
-// scheduler runs it ahead of threads that compute, and its timers are exact. Without a kernel that
-// knows (Linux 6.12) or may (a sandbox), it is a thread like the others.
+// The calling thread does little work and must do it soon (I/O, deadlines): the shortest slices,
+// and timers that are exact.
 void priority_prompt(void);
+// It computes what somebody waits for (workers): long slices. One that has nearly done with its
+// slice is not interrupted, which it seldom is when they are long.
+void priority_steady(void);
+// It does much work that nobody waits for (loading models): the longest slices, and little of a
+// core that others want.
+void priority_behind(void);

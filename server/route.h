@@ -38,7 +38,7 @@ struct route {
     enum status (*answer)(struct observe *observe, const struct observe_call *call,
                           struct buf *reply);
     enum status (*serve)(struct serve *serve, const struct serve_call *call, struct buf *reply);
-    // True: slot->outcome and slot->reply are set. False: they will be, and the slot is woken.
+    // True: slot->reply is made. False: it will be, and the slot is woken.
     bool (*admin)(struct admin *admin, struct slot *slot);
 };
 

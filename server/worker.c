@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/tick.h"
+#include "server/priority.h"
 #include "server/server_metrics.h"
 
 #include <assert.h>
@@ -88,6 +89,7 @@ static void *run(void *argument)
     struct worker *worker = argument;
     const struct worker_parts *parts = worker->parts;
     void *item;
+    priority_steady();
     while (queue_take(parts->queue, &item)) {
         struct slot *slot = item;
         if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))

@@ -59,12 +59,13 @@ def main():
         threads = subprocess.Popen([*pinned, f"{build}/tests/bench_threads", models, str(1024 * options.rounds * len(COUNTS))],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         ports = {"ctrd": int(os.fdopen(read_end).readline()), "threads": int(threads.stdout.readline())}
-        seen, worst = {}, []
+        seen, tail, worst = {}, {}, []
         for _ in range(options.rounds):
             for count in COUNTS:
                 for name, port in ports.items():
                     report = ask(build, port, bodies, count, options.seconds, "[1]" if options.apart else "[]")
                     seen.setdefault((name, count), []).append(report["ok"] / report["seconds"])
+                    tail.setdefault((name, count), []).append(report["all"]["p99_ms"])
                     if (name, count) == ("ctrd", 64):
                         worst.append(max(one["worst_ms"] for one in report["connections"]) / report["all"]["p50_ms"])
         ctrd.terminate()
@@ -73,10 +74,12 @@ def main():
         threads.wait()
     medians = {key: statistics.median(values) for key, values in seen.items()}
     best = max(medians["ctrd", count] for count in COUNTS)
-    print("| connections | ctrd, requests/s | share of its best | a thread per connection, requests/s | ratio |\n| --- | --- | --- | --- | --- |")
+    print("| connections | ctrd, requests/s | share of its best | a thread per connection, requests/s | ratio | p99 of both, ms |\n"
+          "| --- | --- | --- | --- | --- | --- |")
     for count in COUNTS:
         ours, theirs = medians["ctrd", count], medians["threads", count]
-        print(f"| {count} | {ours:.0f} | {100 * ours / best:.0f} % | {theirs:.0f} | {ours / theirs:.2f} |")
+        p99 = " / ".join(f"{statistics.median(tail[name, count]):.2f}" for name in ports)
+        print(f"| {count} | {ours:.0f} | {100 * ours / best:.0f} % | {theirs:.0f} | {ours / theirs:.2f} | {p99} |")
     print(f"longest wait of a connection over the median at 64: {', '.join(f'{ratio:.1f}' for ratio in worst)}")
     held = (all(medians["ctrd", count] >= 0.9 * best for count in (16, 64, 512)) and max(worst) <= 10
             and all(medians["ctrd", count] >= medians["threads", count] for count in (2, 4)))

@@ -131,6 +131,28 @@ static enum status run_gzip(void)
     return code;
 }
 
+// "hello hello hello hello", by Python's gzip.
+static const unsigned char member[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03,
+                                       0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0x57, 0xc8, 0x40, 0x27, 0x01,
+                                       0xe3, 0x51, 0x3d, 0x8d, 0x17, 0x00, 0x00, 0x00};
+
+static enum status run_inflate(void)
+{
+    struct gzip_inflater *inflater = gzip_inflater_new();
+    if (inflater == NULL)
+        return STATUS_NO_MEMORY;
+    struct buf text;
+    buf_init(&text, 1 << 20);
+    struct diag diag;
+    enum status code =
+        gzip_inflate(inflater, (const char *)member, sizeof(member), &text, 100, &diag);
+    if (code == STATUS_OK)
+        assert_true(span_is(buf_view(&text), "hello hello hello hello"));
+    buf_fini(&text);
+    gzip_inflater_free(inflater);
+    return code;
+}
+
 static const struct metric_desc descs[] = {
     {.name = "t_total", .kind = METRIC_COUNTER, .value_count = 1, .help = "T."},
     {.name = "t_gauge", .kind = METRIC_GAUGE, .value_count = 1, .help = "G."},
@@ -186,6 +208,12 @@ static void test_gzip(void **state)
     torture(run_gzip);
 }
 
+static void test_inflate(void **state)
+{
+    (void)state;
+    torture(run_inflate);
+}
+
 static void test_objects(void **state)
 {
     (void)state;
@@ -211,8 +239,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_yaml), cmocka_unit_test(test_cfg),  cmocka_unit_test(test_buf),
-        cmocka_unit_test(test_file), cmocka_unit_test(test_gzip), cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_yaml),    cmocka_unit_test(test_cfg),  cmocka_unit_test(test_buf),
+        cmocka_unit_test(test_file),    cmocka_unit_test(test_gzip), cmocka_unit_test(test_inflate),
+        cmocka_unit_test(test_objects),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -116,6 +116,22 @@ static void test_a_socket_file(void **state)
     socketfile_close(&second); // nothing
 }
 
+static void test_a_link_to_a_socket_is_not_followed(void **state)
+{
+    (void)state;
+    char path[128], link[128];
+    struct socketfile live, file;
+    scratch_path(&scratch, "live.sock", path);
+    scratch_path(&scratch, "to-live.sock", link);
+    assert_int_equal(socketfile_open(path, (uid_t)-1, (gid_t)-1, &live, NULL), STATUS_OK);
+    assert_int_equal(symlink(path, link), 0);
+    assert_int_equal(socketfile_open(link, (uid_t)-1, (gid_t)-1, &file, NULL), STATUS_CONFIG);
+    int client = connect_to(path);
+    assert_true(client >= 0); // untouched
+    close(client);
+    socketfile_close(&live);
+}
+
 static void test_what_is_no_socket_is_left_alone(void **state)
 {
     (void)state;
@@ -152,10 +168,34 @@ static void test_peers(void **state)
 
 struct handed {
     const char *count, *names;
-    bool listening[2], for_us;
+    const char *kinds; // of two sockets: see hand
+    bool for_us;
     enum status wanted;
     int http, admin; // descriptors
 };
+
+// T: TCP that listens, t: TCP that does not, U: UNIX that listens, d: UDP, 0: no socket at all.
+static int hand(char kind)
+{
+    uint16_t port;
+    int fd = -1;
+    if (kind == '0')
+        return open("/dev/null", O_RDONLY);
+    if (kind == 'd')
+        return socket(AF_INET, SOCK_DGRAM, 0);
+    if (kind == 'U') { // bound to a name of the kernel's choice
+        const struct sockaddr_un any = {.sun_family = AF_UNIX};
+        fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        return bind(fd, (const struct sockaddr *)&any, sizeof(sa_family_t)) == 0 &&
+                       listen(fd, 4) == 0
+                   ? fd
+                   : -1;
+    }
+    return listener_bind("127.0.0.1", 0, "http.listen", &fd, &port, NULL) == STATUS_OK &&
+                   (kind == 't' || listen(fd, 4) == 0)
+               ? fd
+               : -1;
+}
 
 // In a child: puts sockets at 3 and 4, as whoever starts a service does.
 static int take(void *context)
@@ -163,12 +203,9 @@ static int take(void *context)
     const struct handed *handed = context;
     char pid[24];
     for (int i = 0; i < 2; i++) {
-        int fd = -1;
-        uint16_t port;
-        if (listener_bind("127.0.0.1", 0, "http.listen", &fd, &port, NULL) != STATUS_OK)
+        int fd = hand(handed->kinds[i]);
+        if (fd < 0)
             return 1;
-        if (handed->listening[i] && listen(fd, 4) != 0)
-            return 2;
         if (dup2(fd, 10 + i) != 10 + i)
             return 3;
         close(fd);
@@ -201,16 +238,20 @@ static void test_inherited_sockets(void **state)
 {
     (void)state;
     static struct handed cases[] = {
-        {"1", NULL, {true, true}, true, STATUS_OK, 3, LISTENER_NONE},
-        {"2", "admin:http", {true, true}, true, STATUS_OK, 4, 3},
-        {"1", "unknown", {true, true}, true, STATUS_OK, 3, LISTENER_NONE},
-        {"1", NULL, {true, true}, false, STATUS_OK, LISTENER_NONE, LISTENER_NONE},
-        {"0", NULL, {true, true}, true, STATUS_OK, LISTENER_NONE, LISTENER_NONE},
-        {"2", "http:http", {true, true}, true, STATUS_CONFIG, 0, 0},
-        {"1", "metrics", {true, true}, true, STATUS_CONFIG, 0, 0},
-        {"1", NULL, {false, true}, true, STATUS_CONFIG, 0, 0}, // bound, not listening
-        {"3", NULL, {true, true}, true, STATUS_CONFIG, 0, 0},
-        {"x", NULL, {true, true}, true, STATUS_CONFIG, 0, 0},
+        {"1", NULL, "TT", true, STATUS_OK, 3, LISTENER_NONE},
+        {"2", "admin:http", "UT", true, STATUS_OK, 4, 3},
+        {"1", "unknown", "TT", true, STATUS_OK, 3, LISTENER_NONE},
+        {"1", NULL, "TT", false, STATUS_OK, LISTENER_NONE, LISTENER_NONE},
+        {"0", NULL, "TT", true, STATUS_OK, LISTENER_NONE, LISTENER_NONE},
+        {"2", "http:http", "TT", true, STATUS_CONFIG, 0, 0},
+        {"1", "metrics", "TT", true, STATUS_CONFIG, 0, 0},
+        {"1", NULL, "tT", true, STATUS_CONFIG, 0, 0},
+        {"1", NULL, "dT", true, STATUS_CONFIG, 0, 0},
+        {"1", NULL, "0T", true, STATUS_CONFIG, 0, 0},
+        {"1", NULL, "UT", true, STATUS_CONFIG, 0, 0},         // rank requests come by TCP
+        {"2", "http:admin", "TT", true, STATUS_CONFIG, 0, 0}, // and tell nobody who asks
+        {"3", NULL, "TT", true, STATUS_CONFIG, 0, 0},
+        {"x", NULL, "TT", true, STATUS_CONFIG, 0, 0},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         assert_int_equal(forked(take, &cases[i]), 0);
@@ -260,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_token_is_its_owners_alone),
         cmocka_unit_test(test_a_socket_file),
+        cmocka_unit_test(test_a_link_to_a_socket_is_not_followed),
         cmocka_unit_test(test_what_is_no_socket_is_left_alone),
         cmocka_unit_test(test_peers),
         cmocka_unit_test(test_inherited_sockets),

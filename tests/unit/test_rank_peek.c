@@ -71,6 +71,24 @@ static void test_samples(void **state)
 }
 
 // Names that are not looked for do not end the search.
+// Any number of the bytes that the names have, in front of them.
+static void test_names_behind_their_letters(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count < 80; count++) {
+        char text[512] = "{'id':'", *body;
+        for (size_t i = 0; i < count; i++)
+            strcat(text, "_mv");
+        strcat(text, "','timeout_us':7,'model':'ctr','version':3}");
+        struct rank_peek found;
+        peek(text, RANK_PEEK_TIMEOUT | RANK_PEEK_NAMES, &found, &body);
+        assert_int_equal(found.timeout_us, 7);
+        assert_int_equal(found.version, 3);
+        check_span(found.model, "ctr");
+        free(body);
+    }
+}
+
 static void test_wanted(void **state)
 {
     (void)state;
@@ -107,6 +125,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_names_behind_their_letters),
         cmocka_unit_test(test_wanted),
         cmocka_unit_test(test_every_prefix_is_safe),
     };
