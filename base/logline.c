@@ -3,6 +3,7 @@
 #include "base/tick.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -36,20 +37,20 @@ static void unlock(struct logline *lines)
     pthread_mutex_unlock(&lines->lock);
 }
 
-// All of it, waiting where the descriptor does not take more at once, but not for ever.
+// All of it, waiting where the descriptor does not take more, but not for ever. Of a pipe that can
+// be written to, so much does not block.
 static bool write_all(int fd, const char *data, size_t size)
 {
     while (size > 0) {
-        ssize_t done = write(fd, data, size);
-        if (done > 0) {
-            data += done;
-            size -= (size_t)done;
-            continue;
-        }
         struct pollfd probe = {.fd = fd, .events = POLLOUT};
-        bool again = done < 0 && (errno == EINTR || errno == EAGAIN);
-        if (!again || (errno == EAGAIN && poll(&probe, 1, LOGLINE_WAIT_MS) <= 0))
+        int ready = poll(&probe, 1, LOGLINE_WAIT_MS);
+        if (ready == 0)
             return false;
+        ssize_t done = ready < 0 ? -1 : write(fd, data, size < PIPE_BUF ? size : PIPE_BUF);
+        if (done < 0 && errno != EINTR && errno != EAGAIN)
+            return false;
+        data += done > 0 ? done : 0;
+        size -= done > 0 ? (size_t)done : 0;
     }
     return true;
 }

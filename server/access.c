@@ -33,7 +33,8 @@ static void add_request(struct buf *line, const struct slot *slot, const struct 
         add_text(line, "http.request.method", route->method);
         add_text(line, "http.route", route->path);
     }
-    buf_printf(line, ",\"http.response.status_code\":%d", status_http(answer->code));
+    if (slot_state(slot) != SLOT_READING) // else the client has gone before there was an answer
+        buf_printf(line, ",\"http.response.status_code\":%d", status_http(answer->code));
     if (answer->code != STATUS_OK)
         add_text(line, "error.type", status_label(answer->code));
     buf_printf(line, ",\"duration_us\":%llu,\"request_bytes\":%zu,\"response_bytes\":%zu",

@@ -84,6 +84,8 @@ void doors_shut(struct doors *doors)
     if (!doors->http_inherited)
         (void)shutdown(doors->http_fd, SHUT_RD);
     (void)shutdown(doors->admin_fd, SHUT_RD);
+    if (doors->admin_socket.path[0] != '\0') // else it is inherited
+        (void)shutdown(doors->admin_socket.fd, SHUT_RD);
 }
 
 static void close_fd(int *fd)

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "server/daemon_parts.h"
+#include "server/reload.h"
 
 #include <signal.h>
 #include <string.h>
@@ -15,6 +16,15 @@ enum {
     DRAIN_LOOK_MS = 5,
     DRAIN_SEND_MS = 100,
 };
+
+// Log files are rotated during a drain, too.
+static int wait_signal(struct daemon *daemon, int timeout_ms)
+{
+    int signo = daemon_wait_signal(daemon, timeout_ms);
+    if (signo == SIGUSR1)
+        reload_logs(daemon);
+    return signo;
+}
 
 static size_t in_flight(const struct daemon *daemon)
 {
@@ -38,7 +48,7 @@ static void give_up(struct daemon *daemon)
     LOG_EVENT(LOG_WARN, "drain timeout", LOG_I("in_flight", left), LOG_I("refused", refused));
     uint64_t begun = tick_ns();
     while (in_flight(daemon) > 0 && tick_ns() - begun < (uint64_t)DRAIN_SEND_MS * 1000000)
-        daemon_wait_signal(daemon, DRAIN_LOOK_MS);
+        wait_signal(daemon, DRAIN_LOOK_MS);
 }
 
 // Waits until nothing has been in flight for a moment, or `limit_ms`; INT and QUIT shorten the
@@ -51,8 +61,10 @@ static void finish(struct daemon *daemon, uint64_t limit_ms)
             busy = tick_ns();
         else if (tick_ns() - busy >= (uint64_t)DRAIN_QUIET_MS * 1000000)
             return;
-        if (is_hasty(daemon_wait_signal(daemon, DRAIN_LOOK_MS)))
-            limit_ms = limit_ms < DRAIN_FAST_MS ? limit_ms : DRAIN_FAST_MS;
+        if (!is_hasty(wait_signal(daemon, DRAIN_LOOK_MS)))
+            continue;
+        uint64_t hasty_ms = (tick_ns() - begun) / 1000000 + DRAIN_FAST_MS;
+        limit_ms = limit_ms < hasty_ms ? limit_ms : hasty_ms;
     }
     give_up(daemon);
 }
@@ -66,7 +78,7 @@ void drain_run(struct daemon *daemon, int signo)
     uint64_t now = tick_ns();
     uint64_t delay_end = now + (uint64_t)daemon->config->drain_delay_ms * 1000000;
     for (; gentle && now < delay_end; now = tick_ns())
-        gentle = !is_hasty(daemon_wait_signal(daemon, (int)((delay_end - now) / 1000000 + 1)));
+        gentle = !is_hasty(wait_signal(daemon, (int)((delay_end - now) / 1000000 + 1)));
     daemon_quiesce(daemon);
     finish(daemon, gentle ? (uint64_t)daemon->config->drain_timeout_ms : DRAIN_FAST_MS);
 }

@@ -232,14 +232,15 @@ static bool queue_for_worker(struct intake *intake, struct slot *slot)
     enum status code = put(intake, slot, &why);
     if (code == STATUS_OK)
         return true;
-    server_metrics_shed(intake->shard, why);
     bool queued = slot_state(slot) != SLOT_READING;
     // The deadline thread may have been faster; then it has woken the connection.
     bool mine = !queued || slot_move(slot, SLOT_QUEUED, SLOT_DONE);
     if (mine && queued)
         admit_undo(intake->admit, slot);
-    if (mine)
+    if (mine) {
+        server_metrics_shed(intake->shard, why);
         end_with(slot, NULL, code);
+    }
     if (queued)
         slot_release(slot);
     return !mine;

@@ -66,6 +66,8 @@ static const struct registry_version *label_of(const struct lifecycle_entry *ent
 static void fill_model(const struct lifecycle_entry *entry, struct registry_model *model)
 {
     snprintf(model->name, sizeof(model->name), "%s", entry->plan->name);
+    if (entry->current == NULL && entry->former != NULL)
+        entry = entry->former;
     const struct registry_version *stable = label_of(entry, "stable");
     model->current = stable != NULL ? stable : entry->current;
     for (; model->count < entry->count; model->count++)
@@ -117,6 +119,14 @@ static void do_command(struct lifecycle *lifecycle, struct lifecycle_command *co
     free(command);
 }
 
+static bool is_stopped(struct lifecycle *lifecycle)
+{
+    lock(lifecycle);
+    bool stopped = lifecycle->stopped;
+    unlock(lifecycle);
+    return stopped;
+}
+
 static void sync_all(struct lifecycle *lifecycle)
 {
     for (size_t i = 0; i < lifecycle->plan.count; i++)
@@ -135,7 +145,8 @@ static bool wait_for_work(struct lifecycle *lifecycle, int timeout_ms)
     if (lifecycle->inotify_fd < 0 || !lifecycle_watch_read(lifecycle))
         return false;
     uint64_t begun_ns = tick_ns();
-    while (tick_ns() - begun_ns < (uint64_t)LIFECYCLE_PATIENCE_MS * 1000000 &&
+    while (!is_stopped(lifecycle) &&
+           tick_ns() - begun_ns < (uint64_t)LIFECYCLE_PATIENCE_MS * 1000000 &&
            poll(&probes[1], 1, LIFECYCLE_SETTLE_MS) > 0)
         (void)lifecycle_watch_read(lifecycle);
     return true;
@@ -161,26 +172,29 @@ static void *run(void *argument)
     struct lifecycle *lifecycle = argument;
     uint64_t rescan_ns = (uint64_t)lifecycle->parts.rescan_s * 1000000000, looked_ns = tick_ns();
     priority_behind();
-    for (;;) {
+    for (bool busy = false;;) {
         bool clean = registry_reclaim(lifecycle->registry);
-        int timeout_ms = !clean          ? LIFECYCLE_RECLAIM_MS
+        int timeout_ms = busy            ? 0
+                         : !clean        ? LIFECYCLE_RECLAIM_MS
                          : rescan_ns > 0 ? (int)(rescan_ns / 1000000)
                                          : -1;
         bool changed = wait_for_work(lifecycle, timeout_ms);
         lock(lifecycle);
-        bool stopped = lifecycle->stopped;
         bool due = rescan_ns > 0 && tick_ns() - looked_ns >= rescan_ns;
         bool rescan = lifecycle->rescan || changed || due;
         lifecycle->rescan = false;
         unlock(lifecycle);
-        if (stopped)
+        if (is_stopped(lifecycle))
             return NULL;
         take_plan(lifecycle);
         if (rescan) {
             sync_all(lifecycle);
             looked_ns = tick_ns();
         }
-        for (struct lifecycle_command *command; (command = next_command(lifecycle)) != NULL;)
+        // One, and then what came of it is freed and everything else has its turn.
+        struct lifecycle_command *command = next_command(lifecycle);
+        busy = command != NULL;
+        if (busy)
             do_command(lifecycle, command);
     }
 }
@@ -291,9 +305,7 @@ void lifecycle_free(struct lifecycle *lifecycle)
     if (lifecycle == NULL)
         return;
     for (size_t i = 0; i < lifecycle->plan.count; i++)
-        for (size_t k = 0; k < lifecycle->entries[i].count; k++)
-            registry_version_release(lifecycle->registry,
-                                     lifecycle->entries[i].residents[k].version);
+        lifecycle_empty(lifecycle, &lifecycle->entries[i]);
     if (lifecycle->wake_fd >= 0)
         close(lifecycle->wake_fd);
     if (lifecycle->inotify_fd >= 0)
@@ -376,12 +388,23 @@ static enum status find_resident(struct lifecycle *lifecycle, const char *model,
     return STATUS_OK;
 }
 
+// Under the lock: all or nothing.
+static enum status publish_or_undo(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                                   const struct lifecycle_entry *old, struct diag *reterr)
+{
+    if (lifecycle_publish(lifecycle) == STATUS_OK)
+        return STATUS_OK;
+    *entry = *old;
+    return diag_set(reterr, STATUS_NO_MEMORY, "no memory");
+}
+
 static enum status roll_back(struct lifecycle *lifecycle, const char *model, uint64_t version,
                              uint64_t *ret_version, struct diag *reterr)
 {
     struct lifecycle_entry *entry;
     struct registry_version *target;
     TRY(find_resident(lifecycle, model, version, &entry, &target, reterr));
+    const struct lifecycle_entry old = *entry;
     if (target != entry->current)
         entry->before = entry->current;
     entry->current = target;
@@ -390,8 +413,7 @@ static enum status roll_back(struct lifecycle *lifecycle, const char *model, uin
         if (strcmp(entry->labels[i].name, "stable") == 0)
             entry->labels[i].version = target;
     *ret_version = target->number;
-    if (lifecycle_publish(lifecycle) != STATUS_OK)
-        return diag_set(reterr, STATUS_NO_MEMORY, "no memory");
+    TRY(publish_or_undo(lifecycle, entry, &old, reterr));
     LOG_EVENT(LOG_INFO, "model rolled back", LOG_S("model", model), LOG_S("version", target->text));
     return STATUS_OK;
 }
@@ -414,6 +436,7 @@ static enum status put_label(struct lifecycle *lifecycle, const char *model, con
     struct lifecycle_entry *entry;
     struct registry_version *target;
     TRY(find_resident(lifecycle, model, version, &entry, &target, reterr));
+    const struct lifecycle_entry old = *entry;
     size_t at = 0;
     while (at < entry->label_count && strcmp(entry->labels[at].name, name) != 0)
         at++;
@@ -423,8 +446,7 @@ static enum status put_label(struct lifecycle *lifecycle, const char *model, con
     entry->label_count += at == entry->label_count;
     snprintf(entry->labels[at].name, sizeof(entry->labels[at].name), "%s", name);
     entry->labels[at].version = target;
-    if (lifecycle_publish(lifecycle) != STATUS_OK)
-        return diag_set(reterr, STATUS_NO_MEMORY, "no memory");
+    TRY(publish_or_undo(lifecycle, entry, &old, reterr));
     LOG_EVENT(LOG_INFO, "model labelled", LOG_S("model", model), LOG_S("label", name),
               LOG_S("version", target->text));
     return STATUS_OK;

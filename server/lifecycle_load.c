@@ -174,8 +174,11 @@ static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *e
     struct lifecycle_failure mark = {.version = version};
     (void)look_at(entry->plan->folder, version, &mark);
     lock(lifecycle);
-    entry->loading = version;
+    bool stopped = lifecycle->stopped;
+    entry->loading = stopped ? 0 : version;
     unlock(lifecycle);
+    if (stopped)
+        return diag_set(reterr, STATUS_UNAVAILABLE, "shutting down");
     struct registry_version *loaded = NULL;
     enum status code = registry_version_load(entry->plan->folder, version, lifecycle->parts.kernels,
                                              lifecycle->parts.readers, &loaded, reterr);
@@ -303,6 +306,16 @@ static void follow(struct lifecycle_entry *entry, struct registry_version *newes
         serve(entry, newest);
 }
 
+// Under the lock: the new folder has a version.
+static void drop_former(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
+    if (entry->former == NULL || entry->current == NULL)
+        return;
+    lifecycle_empty(lifecycle, entry->former);
+    free(entry->former);
+    entry->former = NULL;
+}
+
 static void publish(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
     if (lifecycle_publish(lifecycle) == STATUS_OK)
@@ -316,6 +329,7 @@ void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
     struct store_list list = {0};
     struct diag diag;
     entry->starved = false;
+    lifecycle_watch(lifecycle, entry); // first: what comes after the look is told
     enum status code = store_versions(entry->plan->folder, &list, &diag);
     if (code != STATUS_OK) {
         char text[1024];
@@ -335,6 +349,7 @@ void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
         lock(lifecycle);
         struct registry_version *newest = mark_policy(entry, &list, wanted);
         follow(entry, newest);
+        drop_former(lifecycle, entry);
         set_labels(entry, newest);
         evict(lifecycle, entry);
         publish(lifecycle, entry);
@@ -342,7 +357,7 @@ void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
     }
     free(wanted);
     store_list_fini(&list);
-    lifecycle_watch(lifecycle, entry);
+    (void)registry_reclaim(lifecycle->registry); // before the next model is loaded
 }
 
 // ---- what somebody asks for ------------------------------------------------------------------
@@ -387,81 +402,20 @@ enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_ent
         entry->held = false;
         serve(entry, resident->version);
     }
+    drop_former(lifecycle, entry);
     evict(lifecycle, entry);
     publish(lifecycle, entry);
     unlock(lifecycle);
     return STATUS_OK;
 }
 
-// ---- plans -----------------------------------------------------------------------------------
-
-static void empty_entry(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+void lifecycle_empty(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
     while (entry->count > 0)
         drop(lifecycle, entry, entry->count - 1);
     lifecycle_unwatch(lifecycle, entry);
-}
-
-static bool same_plan(const struct lifecycle_model *a, const struct lifecycle_model *b)
-{
-    bool same = a->keep == b->keep && a->version_count == b->version_count &&
-                a->label_count == b->label_count;
-    for (size_t i = 0; same && i < a->version_count; i++)
-        same = a->versions[i] == b->versions[i];
-    for (size_t i = 0; same && i < a->label_count; i++)
-        same = a->labels[i].version == b->labels[i].version &&
-               strcmp(a->labels[i].name, b->labels[i].name) == 0;
-    return same;
-}
-
-// The model has another plan: what was done by hand is over.
-static void let_move(struct lifecycle_entry *entry)
-{
-    entry->held = false;
-    entry->label_count = 0;
-    for (size_t i = 0; i < entry->count; i++)
-        entry->residents[i].asked = false;
-}
-
-// An entry goes on if its model has the same name and folder as before.
-static void take_entries(struct lifecycle *lifecycle, struct lifecycle_entry *entries,
-                         const struct lifecycle_plan *plan)
-{
-    for (size_t i = 0; i < plan->count; i++)
-        entries[i] = (struct lifecycle_entry){.folder_watch = -1, .version_watch = -1};
-    for (size_t i = 0; i < lifecycle->plan.count; i++) {
-        struct lifecycle_entry *old = &lifecycle->entries[i];
-        bool taken = false;
-        for (size_t k = 0; k < plan->count && !taken; k++) {
-            taken = strcmp(old->plan->name, plan->models[k].name) == 0 &&
-                    strcmp(old->plan->folder, plan->models[k].folder) == 0;
-            if (!taken)
-                continue;
-            entries[k] = *old;
-            if (!same_plan(old->plan, &plan->models[k]))
-                let_move(&entries[k]);
-        }
-        if (!taken)
-            empty_entry(lifecycle, old);
-    }
-    for (size_t i = 0; i < plan->count; i++)
-        entries[i].plan = &plan->models[i];
-}
-
-enum status lifecycle_adopt(struct lifecycle *lifecycle, struct lifecycle_plan *plan)
-{
-    struct lifecycle_entry *entries = calloc(plan->count, sizeof(*entries));
-    if (entries == NULL)
-        return STATUS_NO_MEMORY;
-    lock(lifecycle);
-    take_entries(lifecycle, entries, plan);
-    free(lifecycle->entries);
-    lifecycle_plan_fini(&lifecycle->plan);
-    lifecycle->entries = entries;
-    lifecycle->plan = *plan;
-    *plan = (struct lifecycle_plan){.models = NULL};
-    unlock(lifecycle);
-    for (size_t i = 0; i < lifecycle->plan.count; i++)
-        lifecycle_sync(lifecycle, &lifecycle->entries[i]);
-    return STATUS_OK;
+    if (entry->former != NULL)
+        lifecycle_empty(lifecycle, entry->former); // which has none
+    free(entry->former);
+    entry->former = NULL;
 }

@@ -42,6 +42,8 @@ struct lifecycle_entry {
     double load_seconds;             // sum
     int64_t last_load_s;             // since 1970, of the last that went well
     int folder_watch, version_watch; // inotify; -1: none
+    // With the folder that the model had before: serves until this one has a version. Or NULL.
+    struct lifecycle_entry *former;
 };
 
 struct lifecycle_command {
@@ -77,6 +79,7 @@ MUST_USE enum status lifecycle_publish(struct lifecycle *lifecycle);
 // Of the thread, without the lock; each publishes what has changed.
 MUST_USE enum status lifecycle_adopt(struct lifecycle *lifecycle, struct lifecycle_plan *plan);
 void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry);
+void lifecycle_empty(struct lifecycle *lifecycle, struct lifecycle_entry *entry); // under the lock
 // Loads the version whatever is known of it. 0: the newest that there is, which serves then.
 enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                                uint64_t version, uint64_t *ret_version, struct diag *reterr);

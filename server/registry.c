@@ -20,10 +20,9 @@ struct registry_reader {
 
 struct registry {
     _Atomic(struct registry_view *) view;
-    pthread_mutex_t lock;           // of the rest, and of the holders of versions
-    struct registry_view *replaced; // waiting to be freed
-    struct registry_version *unheld[REGISTRY_MOST_MODELS * REGISTRY_MOST_VERSIONS];
-    size_t unheld_count;
+    pthread_mutex_t lock;            // of the rest, and of the holders of versions
+    struct registry_view *replaced;  // waiting to be freed
+    struct registry_version *unheld; // to be freed too
     unsigned reader_count;
     struct registry_reader readers[];
 };
@@ -191,8 +190,8 @@ static void let_go(struct registry *registry, struct registry_version *version)
     assert(version->holders > 0);
     if (--version->holders > 0)
         return;
-    assert(registry->unheld_count < sizeof(registry->unheld) / sizeof(registry->unheld[0]));
-    registry->unheld[registry->unheld_count++] = version;
+    version->next_unheld = registry->unheld;
+    registry->unheld = version;
 }
 
 void registry_version_release(struct registry *registry, struct registry_version *version)
@@ -253,8 +252,9 @@ bool registry_reclaim(struct registry *registry)
 {
     pthread_mutex_lock(&registry->lock);
     bool all = drop_views(registry);
-    while (registry->unheld_count > 0) {
-        struct registry_version *version = registry->unheld[--registry->unheld_count];
+    while (registry->unheld != NULL) {
+        struct registry_version *version = registry->unheld;
+        registry->unheld = version->next_unheld;
         // Nobody knows it any more: freed without the lock, so that nobody waits for that.
         pthread_mutex_unlock(&registry->lock);
         free_version(version);

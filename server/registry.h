@@ -41,6 +41,7 @@ struct registry_version {
     double load_seconds;
     int64_t loaded_at_s; // since 1970
     unsigned holders;    // views and the lifecycle; under the registry's lock
+    struct registry_version *next_unheld;
 };
 
 struct registry_label {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "server/daemon_parts.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static void tell_fault(const char *event, const struct diag *diag)
@@ -67,7 +68,7 @@ void reload_logs(struct daemon *daemon)
     if (log_reopen(&diag) != STATUS_OK)
         tell_fault("log file cannot be opened anew", &diag);
     const char *path = daemon->config->log_access_file;
-    if (daemon->lines == NULL || path[0] == '-')
+    if (daemon->lines == NULL || strcmp(path, "-") == 0)
         return;
     int fd;
     if (doors_open_log(path, &fd, &diag) != STATUS_OK)

@@ -58,6 +58,7 @@ void serve_fini(struct serve *serve)
     buf_fini(&serve->inflated);
     if (serve->arena_bytes > 0)
         arena_fini(&serve->arena);
+    *serve = (struct serve){.arena_bytes = 0};
 }
 
 size_t serve_max_reply_bytes(const struct serve_limits *limits)

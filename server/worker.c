@@ -49,7 +49,8 @@ static void call_of(const struct slot *slot, struct slot_answer *answer, struct 
 static void answer(struct worker *worker, struct slot *slot)
 {
     struct slot_answer *reply = &slot->reply;
-    if (client_gone(slot)) {
+    // Expired meanwhile, its socket may be somebody else's by now.
+    if (client_gone(slot) && slot_state(slot) == SLOT_TAKEN) {
         server_metrics_shed(worker->serve.shard, SERVER_METRICS_CLIENT_GONE);
         slot_fail(reply, NULL, STATUS_UNAVAILABLE);
         return;

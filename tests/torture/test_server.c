@@ -109,6 +109,38 @@ static void test_the_start(void **state)
     }
 }
 
+static void note(void *context, enum status code, uint64_t version, const struct diag *why)
+{
+    (void)version, (void)why;
+    *(enum status *)context = code;
+}
+
+static enum status label_without_memory(struct model_case *models, const char *name,
+                                        unsigned long nth)
+{
+    enum status code = STATUS_OK;
+    failmalloc_arm(nth, FAILMALLOC_ONCE);
+    lifecycle_label(models->lifecycle, "demo", name, 1, note, &code);
+    assert_int_equal(failmalloc_disarm(), nth == 1);
+    return code;
+}
+
+// What could not be published is not there either when something else is.
+static void test_a_label(void **state)
+{
+    const struct bench *bench = *state;
+    struct model_case models;
+    assert_int_equal(model_case_open(&models, bench->folder, "", 1, NULL), STATUS_OK);
+    // There is one allocation, the view.
+    assert_int_equal(label_without_memory(&models, "blue", 1), STATUS_NO_MEMORY);
+    assert_int_equal(label_without_memory(&models, "green", 1000), STATUS_OK);
+    const struct registry_view *view = registry_pin(models.registry, 0);
+    assert_int_equal(view->models[0].label_count, 1);
+    assert_string_equal(view->models[0].labels[0].name, "green");
+    registry_unpin(models.registry, 0);
+    model_case_close(&models);
+}
+
 // One request as connection and worker see it, in buffers that are new and must grow.
 static enum status one_request(struct serve *serve, struct slot_pool *slots, bool *ret_whole)
 {
@@ -200,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_start),
+        cmocka_unit_test(test_a_label),
         cmocka_unit_test(test_a_request),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -315,6 +315,43 @@ static void test_hundreds_of_loads_leave_nothing(void **state)
     model_case_close(&models);
 }
 
+static void configure(struct model_case *models, const char *model_folder)
+{
+    struct lifecycle_plan plan;
+    assert_int_equal(lifecycle_plan_one(model_folder, "demo", &plan, NULL), STATUS_OK);
+    assert_int_equal(lifecycle_configure(models->lifecycle, &plan, NULL), STATUS_OK);
+    lifecycle_plan_fini(&plan);
+}
+
+// What serves goes on until the other folder has something, and then it is gone.
+static void test_a_model_that_moves_to_another_folder(void **state)
+{
+    (void)state;
+    struct model_case models = start();
+    char here[128], there[128];
+    snprintf(here, sizeof(here), "%s", folder);
+    scratch_path(&scratch, "there", there);
+    configure(&models, there); // it does not exist
+    assert_int_not_equal(load(&models, 0), STATUS_OK);
+    assert_int_equal(label(&models, "x", 2), STATUS_NOT_FOUND); // of the new folder
+    assert_int_equal(chosen(&models, 0, NULL), 2);
+    assert_int_equal(file_make_folder(there, NULL), STATUS_OK);
+    assert_int_equal(load(&models, 0), STATUS_NOT_FOUND);
+    assert_int_equal(chosen(&models, 2, NULL), 2);
+    configure(&models, here); // and back, before anything was there
+    assert_int_equal(load(&models, 0), STATUS_OK);
+    assert_int_equal(chosen(&models, 0, NULL), 2);
+    configure(&models, there);
+    assert_int_equal(load(&models, 0), STATUS_NOT_FOUND);
+    snprintf(folder, sizeof(folder), "%s", there);
+    put(1, true);
+    assert_int_equal(load(&models, 0), STATUS_OK);
+    assert_int_equal(chosen(&models, 0, NULL), 1);
+    assert_int_equal(chosen(&models, 2, NULL), 0);
+    snprintf(folder, sizeof(folder), "%s", here);
+    model_case_close(&models);
+}
+
 static void test_the_end_answers_everybody(void **state)
 {
     (void)state;
@@ -405,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_labels),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_hundreds_of_loads_leave_nothing),
+        cmocka_unit_test(test_a_model_that_moves_to_another_folder),
         cmocka_unit_test(test_the_end_answers_everybody),
         cmocka_unit_test(test_a_model_that_is_not_there),
         cmocka_unit_test(test_plans),

@@ -103,6 +103,20 @@ static void test_a_reader_that_stands_still_keeps_nobody_waiting(void **state)
     logline_stop(lines);
 }
 
+// The same with a pipe that blocks, as standard output does: the end does not wait for ever.
+static void test_a_pipe_that_blocks_does_not_block_the_end(void **state)
+{
+    (void)state;
+    int ends[2];
+    static const char text[] = "a line\n";
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    struct logline *lines = start(ends[1], 1 << 18, 0);
+    for (int i = 0; i < 30000; i++) // more than the pipe takes
+        logline_put(lines, text, sizeof(text) - 1);
+    logline_stop(lines);
+    close(ends[0]);
+}
+
 static void test_the_rate(void **state)
 {
     (void)state;
@@ -156,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines_are_whole_and_in_order),
         cmocka_unit_test(test_a_reader_that_stands_still_keeps_nobody_waiting),
+        cmocka_unit_test(test_a_pipe_that_blocks_does_not_block_the_end),
         cmocka_unit_test(test_the_rate),
         cmocka_unit_test(test_files_change_while_lines_are_written),
     };

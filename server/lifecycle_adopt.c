@@ -1,0 +1,126 @@
+// Another plan takes the place of the one in force.
+#include "server/lifecycle_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool same_plan(const struct lifecycle_model *a, const struct lifecycle_model *b)
+{
+    bool same = a->keep == b->keep && a->version_count == b->version_count &&
+                a->label_count == b->label_count;
+    for (size_t i = 0; same && i < a->version_count; i++)
+        same = a->versions[i] == b->versions[i];
+    for (size_t i = 0; same && i < a->label_count; i++)
+        same = a->labels[i].version == b->labels[i].version &&
+               strcmp(a->labels[i].name, b->labels[i].name) == 0;
+    return same;
+}
+
+// The model has another plan: what was done by hand is over.
+static void let_move(struct lifecycle_entry *entry)
+{
+    entry->held = false;
+    entry->label_count = 0;
+    for (size_t i = 0; i < entry->count; i++)
+        entry->residents[i].asked = false;
+}
+
+// What served with the old folder, into `room` or where it is already.
+static struct lifecycle_entry *make_former(struct lifecycle *lifecycle, struct lifecycle_entry *old,
+                                           struct lifecycle_entry *room)
+{
+    if (old->current == NULL && old->former != NULL) {
+        free(room);
+        room = old->former;
+        old->former = NULL;
+        lifecycle_empty(lifecycle, old);
+        return room;
+    }
+    lifecycle_unwatch(lifecycle, old);
+    *room = *old;
+    return room;
+}
+
+static struct lifecycle_entry *entry_of(struct lifecycle_entry *entries,
+                                        const struct lifecycle_plan *plan, const char *model)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (strcmp(plan->models[i].name, model) == 0)
+            return &entries[i];
+    return NULL;
+}
+
+static bool is_moved(const struct lifecycle_entry *old, const struct lifecycle_entry *entry)
+{
+    return strcmp(old->plan->folder, entry->plan->folder) != 0;
+}
+
+// Under the lock: a model of the same name goes on, with what serves and, in the same folder, with
+// all that is known of it. Every entry of a moved one has room for its former.
+static void take_entries(struct lifecycle *lifecycle, struct lifecycle_entry *entries,
+                         const struct lifecycle_plan *plan)
+{
+    for (size_t i = 0; i < lifecycle->plan.count; i++) {
+        struct lifecycle_entry *old = &lifecycle->entries[i];
+        struct lifecycle_entry *entry = entry_of(entries, plan, old->plan->name);
+        if (entry == NULL) {
+            lifecycle_empty(lifecycle, old);
+        } else if (is_moved(old, entry)) {
+            entry->former = make_former(lifecycle, old, entry->former);
+        } else {
+            const struct lifecycle_model *model = entry->plan;
+            *entry = *old;
+            entry->plan = model;
+            if (!same_plan(old->plan, model))
+                let_move(entry);
+        }
+    }
+}
+
+static void free_entries(struct lifecycle_entry *entries, size_t count)
+{
+    for (size_t i = 0; entries != NULL && i < count; i++)
+        free(entries[i].former);
+    free(entries);
+}
+
+// NULL: no memory.
+static struct lifecycle_entry *new_entries(struct lifecycle *lifecycle,
+                                           const struct lifecycle_plan *plan)
+{
+    struct lifecycle_entry *entries = calloc(plan->count, sizeof(*entries));
+    bool whole = entries != NULL;
+    for (size_t i = 0; whole && i < plan->count; i++)
+        entries[i] = (struct lifecycle_entry){
+            .plan = &plan->models[i], .folder_watch = -1, .version_watch = -1};
+    for (size_t i = 0; whole && i < lifecycle->plan.count; i++) {
+        const struct lifecycle_entry *old = &lifecycle->entries[i];
+        struct lifecycle_entry *entry = entry_of(entries, plan, old->plan->name);
+        if (entry == NULL || !is_moved(old, entry))
+            continue;
+        entry->former = calloc(1, sizeof(*entry->former));
+        whole = entry->former != NULL;
+    }
+    if (whole)
+        return entries;
+    free_entries(entries, plan->count);
+    return NULL;
+}
+
+enum status lifecycle_adopt(struct lifecycle *lifecycle, struct lifecycle_plan *plan)
+{
+    struct lifecycle_entry *entries = new_entries(lifecycle, plan);
+    if (entries == NULL)
+        return STATUS_NO_MEMORY;
+    pthread_mutex_lock(&lifecycle->lock);
+    take_entries(lifecycle, entries, plan);
+    free(lifecycle->entries);
+    lifecycle_plan_fini(&lifecycle->plan);
+    lifecycle->entries = entries;
+    lifecycle->plan = *plan;
+    *plan = (struct lifecycle_plan){.models = NULL};
+    pthread_mutex_unlock(&lifecycle->lock);
+    for (size_t i = 0; i < lifecycle->plan.count; i++)
+        lifecycle_sync(lifecycle, &lifecycle->entries[i]);
+    return STATUS_OK;
+}
