@@ -88,7 +88,9 @@ static void read_page(const uint8_t *data, size_t size)
     if (size > 0)
         memcpy(test.text, data, size);
     enum status code = page_case_read_request(&test, ',');
-    expect(page_case_read_request(&test, '}') == code);
+    // Of a text that has several faults, which is told may depend on what stands behind it: the
+    // parser counts brackets only if that is one.
+    expect((page_case_read_request(&test, '}') == STATUS_OK) == (code == STATUS_OK));
     expect(code == STATUS_OK || test.diag.words[0] != '\0');
     if (code == STATUS_OK)
         check_rows(&test);

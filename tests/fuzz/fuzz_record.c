@@ -102,7 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     expect(code == STATUS_OK || test.diag.words[0] != '\0');
     if (second.capacity == 0)
         expect(arena_init(&second, 1 << 20) == STATUS_OK);
-    expect(read_again(&test, &second, &again) == code);
+    // Of several faults another one may be told (fuzz_rank_body.c).
+    expect((read_again(&test, &second, &again) == STATUS_OK) == (code == STATUS_OK));
     if (code == STATUS_OK) {
         check_same(&test.record, &again);
         check_cells(&test, &test.record);
