@@ -21,7 +21,7 @@ enum status read_dense(row_build &r, value &v, const struct row_field &f, union 
         if (item.error() != simdjson::SUCCESS)
             return fail_syntax(r);
         value &&inner = std::move(item).value_unsafe();
-        if (inner.get_double().get(x) != simdjson::SUCCESS) {
+        if (!take_number(inner, &x)) {
             json_fault_push_index(&r.path, n);
             return read_number(r, inner, "a number", &x);
         }
