@@ -27,14 +27,9 @@ bool admit_bytes(struct admit *admit, struct slot *slot, size_t more)
         atomic_fetch_sub_explicit(&admit->bytes, more, memory_order_relaxed);
         return false;
     }
+    slot->budget = &admit->bytes;
     slot->reserved += more;
     return true;
-}
-
-void admit_free(struct admit *admit, struct slot *slot)
-{
-    atomic_fetch_sub_explicit(&admit->bytes, slot->reserved, memory_order_relaxed);
-    slot->reserved = 0;
 }
 
 static uint64_t expected_cost_ns(const struct admit *admit, size_t body_bytes)
@@ -43,6 +38,12 @@ static uint64_t expected_cost_ns(const struct admit *admit, size_t body_bytes)
     double per_byte = atomic_load_explicit(&admit->per_byte, memory_order_relaxed);
     double cost = at_zero + per_byte * (double)body_bytes;
     return cost > 0 ? (uint64_t)cost : 0;
+}
+
+bool admit_is_short(const struct admit *admit, size_t body_bytes, uint64_t limit_ns)
+{
+    uint64_t cost_ns = expected_cost_ns(admit, body_bytes);
+    return cost_ns > 0 && cost_ns <= limit_ns;
 }
 
 // Of what runs, half is done on the average.

@@ -28,11 +28,13 @@ struct admit {
 void admit_init(struct admit *admit, size_t max_bytes, unsigned workers);
 void admit_fini(struct admit *admit);
 
-// More bytes of the slot's body have come. False: the budget is used up; nothing was taken.
+// More bytes of the slot's body have come; the slot gives them back with its last owner. False: the
+// budget is used up; nothing was taken.
 MUST_USE bool admit_bytes(struct admit *admit, struct slot *slot, size_t more);
-// Gives back what the slot took; by the connection, at the end of the request.
-void admit_free(struct admit *admit, struct slot *slot);
 
+// Whether a request with such a body is expected to take a worker at most `limit_ns`; false while
+// nothing was learnt.
+bool admit_is_short(const struct admit *admit, size_t body_bytes, uint64_t limit_ns);
 // Whether a request with such a body, that came now, would be served by its deadline (0: none).
 bool admit_in_time(struct admit *admit, size_t body_bytes, uint64_t deadline_ns, uint64_t now_ns);
 // The body is there: false if it would not be served by the slot's deadline, nothing is counted

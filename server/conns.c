@@ -21,7 +21,11 @@ enum {
     CONNS_PAUSE_MS = 20,   // between two tellings: the library may miss one as it missed the first
     CONNS_LOOK_MS = 100,   // between two looks at the limits of time
     CONNS_ROOM_SHARE = 16, // one in so many is kept free by closing idle ones
+    CONNS_IDLE_NS = 10000000, // idle: not just begun, with a head on its way
     CONNS_ADDRESS_BYTES = 16,
+    // The library drops a connection without a word when it has no memory for it: after this long
+    // its place is free again.
+    CONNS_LOST_NS = 1000000000,
 };
 
 struct conn {
@@ -39,7 +43,9 @@ struct conns {
     pthread_mutex_t lock;
     pthread_t thread;
     int epoll_fd, stop_fd;
-    size_t count;
+    size_t count, leaving; // connections; those of them that are cut
+    size_t reserved;       // places for connections that are on their way
+    uint64_t moved_ns;     // when `reserved` changed last
     unsigned long cut;
     struct conn *first[CONNS_PHASES], *last[CONNS_PHASES];
     struct conn *free;
@@ -69,6 +75,7 @@ static void cut(struct conns *conns, struct conn *conn)
     if (conn->cut)
         return;
     conn->cut = true;
+    conns->leaving++;
     conns->cut++;
     shutdown(conn->fd, SHUT_RDWR);
 }
@@ -252,13 +259,51 @@ static void make_room(struct conns *conns)
     struct conn *conn = conns->first[CONNS_HEAD];
     while (conn != NULL && conn->cut)
         conn = conn->after;
-    if (conns->count > above && conn != NULL)
+    if (conns->count - conns->leaving > above && conn != NULL &&
+        tick_ns() - conn->since_ns >= CONNS_IDLE_NS)
         cut(conns, conn);
+}
+
+// Under the lock.
+static void reserve(struct conns *conns, bool more)
+{
+    if (more)
+        conns->reserved++;
+    else if (conns->reserved > 0)
+        conns->reserved--;
+    conns->moved_ns = tick_ns();
+}
+
+bool conns_reserve(struct conns *conns)
+{
+    pthread_mutex_lock(&conns->lock);
+    bool room = conns->count + conns->reserved < conns->limits.max_connections;
+    if (room)
+        reserve(conns, true);
+    else if (conns->reserved > 0 && tick_ns() - conns->moved_ns > CONNS_LOST_NS)
+        conns->reserved = 0;
+    pthread_mutex_unlock(&conns->lock);
+    return room;
+}
+
+void conns_make_room(struct conns *conns)
+{
+    pthread_mutex_lock(&conns->lock);
+    make_room(conns);
+    pthread_mutex_unlock(&conns->lock);
+}
+
+void conns_unreserve(struct conns *conns)
+{
+    pthread_mutex_lock(&conns->lock);
+    reserve(conns, false);
+    pthread_mutex_unlock(&conns->lock);
 }
 
 struct conn *conns_add(struct conns *conns, int socket_fd)
 {
     pthread_mutex_lock(&conns->lock);
+    reserve(conns, false);
     make_room(conns);
     struct conn *conn = add(conns, socket_fd);
     if (conn == NULL) {
@@ -288,6 +333,7 @@ void conns_remove(struct conns *conns, struct conn *conn)
     conn->after = conns->free;
     conns->free = conn;
     conns->count--;
+    conns->leaving -= conn->cut;
     pthread_mutex_unlock(&conns->lock);
 }
 

@@ -35,9 +35,14 @@ MUST_USE enum status conns_start(const struct conns_limits *limits, struct conns
                                  struct diag *reterr);
 void conns_stop(struct conns *conns); // no connection is left; NULL is nothing
 
+// Any thread. A place is reserved before a connection is accepted, false: there is none. It goes to
+// the next that is added, or back.
+MUST_USE bool conns_reserve(struct conns *conns);
+void conns_unreserve(struct conns *conns);
+void conns_make_room(struct conns *conns); // somebody waits for a place
 // Any thread. A connection is added when it begins and removed before its socket is closed, so that
-// no socket is touched whose number is another's by then. NULL: the address has too many, or there
-// is no room; the socket is shut down then.
+// no socket is touched whose number is another's by then. NULL: the address has too many, or
+// there is no place; the socket is shut down then.
 struct conn *conns_add(struct conns *conns, int socket_fd);
 void conns_remove(struct conns *conns, struct conn *conn); // NULL is nothing
 void conns_enter(struct conns *conns, struct conn *conn, enum conns_phase phase);

@@ -25,12 +25,16 @@
 
 enum {
     DAEMON_SPARE_FILES = 128, // beside connections: listeners, signals, epoll, logs, model files
+    DAEMON_IO_FILES = 4,      // of an I/O thread
     DAEMON_ADMIN_CONNECTIONS = 128, // of both listeners of the admin plane
     DAEMON_KEEP_BYTES = 64 << 20,   // of buffers that free slots keep
     DAEMON_LOG_RING_BYTES = 1 << 20,
     DAEMON_OPENAPI_BYTES = 1 << 20,
     // Larger blocks are given back to the kernel when they are freed: those of retired models.
     DAEMON_MMAP_BYTES = 256 << 10,
+    DAEMON_MOST_IO_THREADS = 64,
+    // Of an I/O thread, up to which it ranks itself: hardly anybody waits meanwhile.
+    DAEMON_FEW_CONNECTIONS = 4,
 };
 
 static enum status open_signals(struct daemon *daemon, struct diag *reterr)
@@ -58,11 +62,19 @@ int daemon_wait_signal(const struct daemon *daemon, int timeout_ms)
     return (int)info.ssi_signo;
 }
 
-// Every connection is a descriptor; the usual soft limit of 1024 is less than the default needs.
-static enum status raise_file_limit(const struct server_config *config, struct diag *reterr)
+// Before it is ready, nobody reads signals.
+static bool is_told_to_end(void)
 {
-    rlim_t need =
-        (rlim_t)config->http_max_connections + DAEMON_SPARE_FILES + 2 * DAEMON_ADMIN_CONNECTIONS;
+    sigset_t set;
+    return sigpending(&set) == 0 &&
+           (sigismember(&set, SIGTERM) || sigismember(&set, SIGINT) || sigismember(&set, SIGQUIT));
+}
+
+// Every connection is a descriptor; the usual soft limit of 1024 is less than the default needs.
+static enum status raise_file_limit(const struct daemon *daemon, struct diag *reterr)
+{
+    rlim_t need = (rlim_t)daemon->config->http_max_connections + 2 * DAEMON_ADMIN_CONNECTIONS +
+                  DAEMON_IO_FILES * (rlim_t)daemon->io_threads + DAEMON_SPARE_FILES;
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return diag_errno(reterr, "", "getrlimit");
@@ -90,7 +102,7 @@ static enum status open_and_drop(struct daemon *daemon, struct diag *reterr)
     const struct server_config *config = daemon->config;
     struct privilege_ids ids;
     TRY(open_signals(daemon, reterr));
-    TRY(raise_file_limit(config, reterr));
+    TRY(raise_file_limit(daemon, reterr));
     TRY(privilege_find(config->security_user, &ids, reterr));
     TRY(doors_open(config, &ids, &daemon->doors, reterr));
     TRY(privilege_drop(&ids, reterr));
@@ -119,6 +131,7 @@ static enum status load_models(struct daemon *daemon, struct diag *reterr)
         .watch = config->model_watch,
         .rescan_s = (unsigned)config->model_rescan_s,
         .readers = thread_count(daemon),
+        .is_over = is_told_to_end,
     };
     enum status code = lifecycle_start(daemon->registry, &plan, &parts, &daemon->lifecycle, reterr);
     lifecycle_plan_fini(&plan);
@@ -162,6 +175,23 @@ static void expire(void *context, struct slot *slot, bool taken)
     slot->wake(slot);
 }
 
+static enum status make_serves(struct daemon *daemon, const struct serve_limits *limits,
+                               struct diag *reterr)
+{
+    daemon->here = calloc(daemon->io_threads, sizeof(*daemon->here));
+    bool whole = daemon->here != NULL;
+    for (unsigned i = 0; whole && i < daemon->io_threads; i++) {
+        unsigned thread = daemon->workers + i;
+        whole = serve_init(&daemon->here[i], limits, daemon->registry, thread,
+                           metric_shard(daemon->metrics.set, thread)) == STATUS_OK;
+    }
+    unsigned last = thread_count(daemon) - 1;
+    whole = whole && serve_init(&daemon->by_bid, limits, daemon->registry, last,
+                                metric_shard(daemon->metrics.set, last)) == STATUS_OK;
+    return whole ? STATUS_OK
+                 : diag_set(reterr, STATUS_NO_MEMORY, "no memory for the threads that answer");
+}
+
 static enum status make_memory(struct daemon *daemon, struct diag *reterr)
 {
     const struct server_config *config = daemon->config;
@@ -181,10 +211,7 @@ static enum status make_memory(struct daemon *daemon, struct diag *reterr)
     if (daemon->queue == NULL || daemon->slots == NULL || daemon->https == NULL ||
         server_metrics_init(&daemon->metrics, thread_count(daemon)) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the queue and its requests");
-    unsigned last = thread_count(daemon) - 1;
-    if (serve_init(&daemon->by_bid, &limits, daemon->registry, last,
-                   metric_shard(daemon->metrics.set, last)) != STATUS_OK)
-        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the thread of deadlines");
+    TRY(make_serves(daemon, &limits, reterr));
     return deadline_start(slot_count, expire, daemon, &daemon->deadline, reterr);
 }
 
@@ -244,14 +271,13 @@ static enum status start_workers(struct daemon *daemon, struct diag *reterr)
 }
 
 // Instance `index` of daemon->https, on the thread after the workers.
-static enum status start_http(struct daemon *daemon, unsigned index, int listen_fd, unsigned planes,
+static enum status start_http(struct daemon *daemon, unsigned index, unsigned planes,
                               enum intake_door door, struct diag *reterr)
 {
     const struct server_config *config = daemon->config;
     bool is_data = index < daemon->io_threads;
     unsigned thread = daemon->workers + index;
     const struct http_parts parts = {
-        .listen_fd = listen_fd,
         .max_connections =
             is_data ? (unsigned)config->http_max_connections : (unsigned)DAEMON_ADMIN_CONNECTIONS,
         .conns = is_data ? daemon->conns : daemon->admin_conns,
@@ -268,26 +294,44 @@ static enum status start_http(struct daemon *daemon, unsigned index, int listen_
                    .admin = &daemon->admin,
                    .live = &daemon->live,
                    .shard = metric_shard(daemon->metrics.set, thread),
-                   .reader = thread},
+                   .reader = thread,
+                   .serve = is_data ? &daemon->here[index] : NULL,
+                   // Fewer threads than workers would leave cores idle.
+                   .few_connections =
+                       daemon->io_threads >= daemon->workers ? DAEMON_FEW_CONNECTIONS : 1},
     };
     return http_start(&parts, &daemon->https[index], reterr);
 }
 
 static enum status start_https(struct daemon *daemon, struct diag *reterr)
 {
-    struct doors *doors = &daemon->doors;
+    const struct doors *doors = &daemon->doors;
     unsigned io = daemon->io_threads;
     unsigned planes = ROUTE_DATA | (daemon->config->http_observe ? (unsigned)ROUTE_OBSERVE : 0);
+    if (doors->admin_socket.fd != LISTENER_NONE)
+        TRY(start_http(daemon, io, ROUTE_ADMIN | ROUTE_OBSERVE, INTAKE_PEER, reterr));
+    if (doors->admin_fd != LISTENER_NONE)
+        TRY(start_http(daemon, io + 1, ROUTE_ADMIN | ROUTE_OBSERVE, INTAKE_TOKEN, reterr));
+    for (unsigned i = 0; i < io; i++)
+        TRY(start_http(daemon, i, planes, INTAKE_NOBODY, reterr));
+    return STATUS_OK;
+}
+
+static enum status open_doors(struct daemon *daemon, struct diag *reterr)
+{
+    struct doors *doors = &daemon->doors;
+    struct http *const *admin = daemon->https + daemon->io_threads;
+    struct acceptor_door open[ACCEPTOR_MOST_DOORS];
+    size_t count = 0;
     TRY(doors_listen(doors, reterr));
     if (doors->admin_socket.fd != LISTENER_NONE)
-        TRY(start_http(daemon, io, doors->admin_socket.fd, ROUTE_ADMIN | ROUTE_OBSERVE, INTAKE_PEER,
-                       reterr));
+        open[count++] =
+            (struct acceptor_door){doors->admin_socket.fd, daemon->admin_conns, admin, 1};
     if (doors->admin_fd != LISTENER_NONE)
-        TRY(start_http(daemon, io + 1, doors->admin_fd, ROUTE_ADMIN | ROUTE_OBSERVE, INTAKE_TOKEN,
-                       reterr));
-    for (unsigned i = 0; i < io; i++)
-        TRY(start_http(daemon, i, doors->http_fd, planes, INTAKE_NOBODY, reterr));
-    return STATUS_OK;
+        open[count++] = (struct acceptor_door){doors->admin_fd, daemon->admin_conns, admin + 1, 1};
+    open[count++] =
+        (struct acceptor_door){doors->http_fd, daemon->conns, daemon->https, daemon->io_threads};
+    return acceptor_start(open, count, &daemon->acceptor, reterr);
 }
 
 static enum status start(struct daemon *daemon, struct diag *reterr)
@@ -295,6 +339,9 @@ static enum status start(struct daemon *daemon, struct diag *reterr)
     const struct server_config *config = daemon->config;
     daemon->workers = config->serve_workers > 0 ? (unsigned)config->serve_workers : count_cores();
     daemon->io_threads = (unsigned)config->http_io_threads;
+    if (daemon->io_threads == 0)
+        daemon->io_threads =
+            daemon->workers < DAEMON_MOST_IO_THREADS ? daemon->workers : DAEMON_MOST_IO_THREADS;
     mallopt(M_MMAP_THRESHOLD, DAEMON_MMAP_BYTES);
     TRY(open_and_drop(daemon, reterr));
     TRY(load_models(daemon, reterr));
@@ -306,7 +353,8 @@ static enum status start(struct daemon *daemon, struct diag *reterr)
     reload_take_live(daemon);
     TRY(start_workers(daemon, reterr));
     atomic_store_explicit(&daemon->observe.started, true, memory_order_release);
-    return start_https(daemon, reterr);
+    TRY(start_https(daemon, reterr));
+    return open_doors(daemon, reterr);
 }
 
 static enum status announce(const struct daemon *daemon, int ready_fd, struct diag *reterr)
@@ -346,8 +394,8 @@ static void run_until_stopped(struct daemon *daemon)
 
 void daemon_quiesce(struct daemon *daemon)
 {
-    for (unsigned i = 0; daemon->https != NULL && i < daemon->io_threads + 2; i++)
-        http_quiesce(daemon->https[i]);
+    acceptor_stop(daemon->acceptor);
+    daemon->acceptor = NULL;
     doors_shut(&daemon->doors);
 }
 
@@ -356,6 +404,7 @@ void daemon_quiesce(struct daemon *daemon)
 // refused is freed after the last of its threads.
 static void stop(struct daemon *daemon)
 {
+    acceptor_stop(daemon->acceptor);
     if (daemon->queue != NULL)
         queue_close(daemon->queue);
     worker_stop(daemon->crew);
@@ -371,6 +420,9 @@ static void stop(struct daemon *daemon)
     conns_stop(daemon->admin_conns);
     doors_close(&daemon->doors);
     serve_fini(&daemon->by_bid);
+    for (unsigned i = 0; daemon->here != NULL && i < daemon->io_threads; i++)
+        serve_fini(&daemon->here[i]);
+    free(daemon->here);
     buf_fini(&daemon->openapi);
     slot_pool_free(daemon->slots);
     queue_free(daemon->queue);
@@ -387,13 +439,16 @@ enum status daemon_run(struct server_config *config, const struct cfg_sources *s
     struct daemon daemon = {.config = config, .sources = sources, .signal_fd = -1};
     doors_init(&daemon.doors);
     enum status code = start(&daemon, reterr);
+    bool early = code != STATUS_OK && is_told_to_end();
     if (code == STATUS_OK)
         code = announce(&daemon, ready_fd, reterr);
     if (code == STATUS_OK)
         run_until_stopped(&daemon);
     size_t left = atomic_load_explicit(&daemon.observe.inflight, memory_order_relaxed);
     stop(&daemon);
-    if (code == STATUS_OK)
+    if (early) // what was left undone is no fault
+        LOG_EVENT(LOG_INFO, "stopped before it was ready", LOG_I("workers", daemon.workers));
+    else if (code == STATUS_OK)
         LOG_EVENT(LOG_INFO, "stopped", LOG_I("in_flight", left));
-    return code;
+    return early ? STATUS_OK : code;
 }

@@ -4,6 +4,7 @@
 
 #include "base/cfg.h"
 #include "base/queue.h"
+#include "server/acceptor.h"
 #include "server/access.h"
 #include "server/admin.h"
 #include "server/admit.h"
@@ -40,6 +41,7 @@ struct daemon {
     struct conns *conns, *admin_conns;
     struct deadline *deadline;
     struct serve by_bid; // of the deadline thread
+    struct serve *here;  // (io_threads)
     struct live live;
     struct logline *lines;
     struct access access;
@@ -48,6 +50,7 @@ struct daemon {
     struct admin admin;
     struct worker_crew *crew;
     struct http **https; // (io_threads), then those of the admin plane; NULL: there is none
+    struct acceptor *acceptor;
 };
 
 // The next signal, or 0 after `timeout_ms` (-1: no limit).

@@ -11,11 +11,12 @@
 
 struct deadline {
     pthread_mutex_t lock;
-    pthread_cond_t earlier; // the first deadline has changed, or it is the end
+    pthread_cond_t earlier; // than the thread would look by itself, or it is the end
     pthread_t thread;
     deadline_expire_fn *expire;
     void *context;
     bool ended;
+    uint64_t looks_ns; // when the thread looks by itself
     size_t count, capacity;
     struct slot *heap[]; // the earliest first
 };
@@ -66,10 +67,11 @@ static void take_out(struct deadline *deadline, struct slot *slot)
 static void wait_for_first(struct deadline *deadline)
 {
     if (deadline->count == 0) {
+        deadline->looks_ns = UINT64_MAX;
         pthread_cond_wait(&deadline->earlier, &deadline->lock);
         return;
     }
-    uint64_t until_ns = deadline->heap[0]->deadline_ns;
+    uint64_t until_ns = deadline->looks_ns = deadline->heap[0]->deadline_ns;
     struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
                              .tv_nsec = (long)(until_ns % 1000000000)};
     pthread_cond_timedwait(&deadline->earlier, &deadline->lock, &until);
@@ -176,7 +178,7 @@ void deadline_add(struct deadline *deadline, struct slot *slot)
     pthread_mutex_lock(&deadline->lock);
     assert(deadline->count < deadline->capacity && slot->heap_at == 0);
     sift_up(deadline, deadline->count++, slot);
-    if (slot->heap_at == 1)
+    if (slot->deadline_ns < deadline->looks_ns)
         pthread_cond_signal(&deadline->earlier);
     pthread_mutex_unlock(&deadline->lock);
 }

@@ -36,8 +36,8 @@ static bool is_hasty(int signo)
     return signo == SIGINT || signo == SIGQUIT;
 }
 
-// Time is up: refuses the queue, waits for what is being ranked, and leaves the I/O threads a
-// moment to send the replies. What a client has not sent yet is not waited for.
+// Time is up: refuses the queue and the loads of models, waits for what is being ranked, and leaves
+// the I/O threads a moment to send the replies. What a client has not sent yet is not waited for.
 static void give_up(struct daemon *daemon)
 {
     size_t left = in_flight(daemon);
@@ -45,6 +45,7 @@ static void give_up(struct daemon *daemon)
     unsigned refused = worker_refuse(daemon->crew);
     worker_stop(daemon->crew);
     daemon->crew = NULL;
+    lifecycle_refuse(daemon->lifecycle);
     LOG_EVENT(LOG_WARN, "drain timeout", LOG_I("in_flight", left), LOG_I("refused", refused));
     uint64_t begun = tick_ns();
     while (in_flight(daemon) > 0 && tick_ns() - begun < (uint64_t)DRAIN_SEND_MS * 1000000)

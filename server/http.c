@@ -8,23 +8,25 @@
 
 #include <microhttpd.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 enum {
     // For the request line and headers, reading and writing go through the same pool. head.h allows
     // half of it.
     HTTP_POOL_BYTES = 64 << 10,
+    // The library counts a connection until after it has said that it is closed.
+    HTTP_SPARE_CONNECTIONS = 16,
 };
 
 struct http {
     struct http_parts parts;
     struct trace_ids ids;
     struct MHD_Daemon *daemon;
-    bool prompt; // the I/O thread has told the kernel how it works; I/O thread only
-    bool quiet;
+    atomic_uint open; // connections
+    bool prompt;      // the I/O thread has told the kernel how it works; I/O thread only
 };
 
 static int connection_socket(struct MHD_Connection *connection)
@@ -121,7 +123,7 @@ static enum MHD_Result end(struct http *http, struct MHD_Connection *connection,
     struct observe_call call = {.reader = intake->reader, .openmetrics = slot->openmetrics};
     if (slot->route != NULL && slot->route->answer != NULL)
         MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, note_argument, &call);
-    if (!intake_end(intake, slot, &call))
+    if (!intake_end(intake, slot, &call) || intake_rank(intake, slot, http_open_count(http)))
         return send_reply(http, connection, slot);
     enter(http, connection, CONNS_WORK);
     MHD_suspend_connection(connection); // asleep before anybody can wake it
@@ -183,6 +185,7 @@ static void watch(void *cls, struct MHD_Connection *connection, void **context,
     } else {
         conns_remove(http->parts.conns, *context);
         *context = NULL;
+        atomic_fetch_sub_explicit(&http->open, 1, memory_order_relaxed);
     }
 }
 
@@ -212,9 +215,10 @@ enum status http_start(const struct http_parts *parts, struct http **ret_http, s
     http->parts.intake.ids = &http->ids;
     trace_ids_init(&http->ids);
     http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL, MHD_OPTION_LISTEN_SOCKET,
-        parts->listen_fd, MHD_OPTION_CONNECTION_LIMIT, parts->max_connections,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, parts->max_connections + HTTP_SPARE_CONNECTIONS,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_POOL_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
         completed, http, MHD_OPTION_NOTIFY_CONNECTION, watch, http, MHD_OPTION_UNESCAPE_CALLBACK,
         keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
@@ -227,19 +231,25 @@ enum status http_start(const struct http_parts *parts, struct http **ret_http, s
     return STATUS_OK;
 }
 
-void http_quiesce(struct http *http)
+bool http_take(struct http *http, int socket_fd, const struct sockaddr *address,
+               socklen_t address_size)
 {
-    if (http != NULL && !http->quiet)
-        (void)MHD_quiesce_daemon(http->daemon); // the socket is the caller's
-    if (http != NULL)
-        http->quiet = true;
+    atomic_fetch_add_explicit(&http->open, 1, memory_order_relaxed);
+    if (MHD_add_connection(http->daemon, socket_fd, address, address_size) == MHD_YES)
+        return true;
+    atomic_fetch_sub_explicit(&http->open, 1, memory_order_relaxed);
+    return false;
+}
+
+unsigned http_open_count(const struct http *http)
+{
+    return atomic_load_explicit(&http->open, memory_order_relaxed);
 }
 
 void http_stop(struct http *http)
 {
     if (http == NULL)
         return;
-    http_quiesce(http);
     MHD_stop_daemon(http->daemon);
     free(http);
 }

@@ -1,9 +1,9 @@
 // HTTP/1.1 in front of the server: the one door to libmicrohttpd.
 //
-// An instance is one I/O thread (epoll) with its connections. Several may share a listening socket.
-// It reads requests into slots (intake.h); the connection sleeps while a worker or the admin plane
-// has the slot. Every answer of ours to a fault is {"error": ...}. A request line or header block
-// that cannot be parsed at all is answered by the library, with 4xx and no JSON.
+// An instance is one I/O thread (epoll) with the connections that it is given (acceptor.h). It
+// reads requests into slots (intake.h); the connection sleeps while a worker or the admin plane has
+// the slot. Every answer of ours to a fault is {"error": ...}. A request line or header block that
+// cannot be parsed at all is answered by the library, with 4xx and no JSON.
 #pragma once
 
 #include "base/status.h"
@@ -11,19 +11,24 @@
 #include "server/conns.h"
 #include "server/intake.h"
 
+#include <stdbool.h>
+#include <sys/socket.h>
+
 struct http; // owns the I/O thread and its connections
 
 struct http_parts {
-    int listen_fd; // bound and listening; borrowed until http_stop
     unsigned max_connections;
-    struct conns *conns;   // shared; with room for those of all instances
+    struct conns *conns;   // with room for those of all instances that share it
     struct access *access; // NULL: no access log
     struct intake intake;  // `ids` are the instance's own
 };
 
 MUST_USE enum status http_start(const struct http_parts *parts, struct http **ret_http,
                                 struct diag *reterr);
-// No more connections; those that are there go on.
-void http_quiesce(struct http *http);
+// Any one thread: the connection is the instance's from here on, and takes the place that was
+// reserved for it (conns.h). False: it could not be taken and is closed.
+MUST_USE bool http_take(struct http *http, int socket_fd, const struct sockaddr *address,
+                        socklen_t address_size);
+unsigned http_open_count(const struct http *http); // connections, those on their way to it too
 // Ends the I/O thread. No slot is with a worker any more. NULL is nothing.
 void http_stop(struct http *http);

@@ -4,6 +4,7 @@
 #include "proto/rank_peek.h"
 #include "server/peer.h"
 #include "server/server_metrics.h"
+#include "server/worker.h"
 
 #include <assert.h>
 #include <string.h>
@@ -13,6 +14,8 @@ enum {
     // client
     // can be told; what goes on beyond is cut off.
     INTAKE_DISCARD_FACTOR = 4,
+    INTAKE_SHORT_NS = 1000000, // health has to be answered meanwhile
+    INTAKE_SWEEP_NS = 1000000, // a full queue is looked through no more often
 };
 
 static void end_with(struct slot *slot, const struct diag *diag, enum status code)
@@ -191,6 +194,28 @@ bool intake_end(struct intake *intake, struct slot *slot, const struct observe_c
     return true;
 }
 
+static bool may_rank(const struct intake *intake, const struct slot *slot, unsigned connections)
+{
+    return intake->serve != NULL && slot->route->serve != NULL &&
+           connections <= intake->few_connections &&
+           admit_is_short(intake->admit, slot->body_size, INTAKE_SHORT_NS) &&
+           queue_depth(intake->queue) == 0;
+}
+
+bool intake_rank(struct intake *intake, struct slot *slot, unsigned connections)
+{
+    if (!may_rank(intake, slot, connections) ||
+        !admit_enter(intake->admit, slot, tick_ns())) // intake_queue says why
+        return false;
+    slot->queued_ns = tick_ns();
+    atomic_store_explicit(&slot->state, SLOT_TAKEN, memory_order_relaxed);
+    worker_answer(intake->serve, intake->live, intake->admit, slot);
+    if (slot->reply.facts.late)
+        server_metrics_shed(intake->shard, slot->reply.facts.shed);
+    atomic_store_explicit(&slot->state, SLOT_DONE, memory_order_release);
+    return true;
+}
+
 // Was answered by the deadline thread, and only takes a place.
 static bool let_go_of_expired(void *item)
 {
@@ -203,8 +228,13 @@ static bool let_go_of_expired(void *item)
 
 static bool put_into_queue(struct intake *intake, struct slot *slot)
 {
-    return queue_put(intake->queue, slot) ||
-           (queue_sweep(intake->queue, let_go_of_expired) > 0 && queue_put(intake->queue, slot));
+    if (queue_put(intake->queue, slot))
+        return true;
+    uint64_t now_ns = tick_ns();
+    if (now_ns - intake->swept_ns < INTAKE_SWEEP_NS)
+        return false;
+    intake->swept_ns = now_ns;
+    return queue_sweep(intake->queue, let_go_of_expired) > 0 && queue_put(intake->queue, slot);
 }
 
 static enum status put(struct intake *intake, struct slot *slot, enum server_metrics_shed *ret_why)
@@ -260,7 +290,6 @@ bool intake_queue(struct intake *intake, struct slot *slot)
 
 void intake_release(struct intake *intake, struct slot *slot)
 {
-    admit_free(intake->admit, slot);
     slot_release(slot);
     atomic_fetch_sub_explicit(&intake->observe->inflight, 1, memory_order_release);
 }

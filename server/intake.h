@@ -1,7 +1,8 @@
 // A request from its head to its place in the queue, without the HTTP library: route, checks of the
 // head, who may ask, body, deadline, admission.
 //
-//   intake_begin -> intake_body ... -> intake_end -> intake_queue (for those that others answer)
+//   intake_begin -> intake_body ... -> intake_end -> intake_rank, or
+//                                                    intake_queue (for those that others answer)
 //
 // An intake belongs to one I/O thread; what it points to is shared.
 #pragma once
@@ -40,8 +41,11 @@ struct intake {
     struct admin *admin; // of ROUTE_ADMIN
     const struct live *live;
     struct metric_shard *shard;
-    unsigned reader; // of the registry
+    unsigned reader;          // of the registry
+    struct serve *serve;      // of this thread; NULL: it never ranks
+    unsigned few_connections; // with so many it ranks short requests itself
     struct trace_ids *ids;
+    uint64_t swept_ns; // when it looked through a full queue last
 };
 
 // What the transport tells of a head.
@@ -62,6 +66,10 @@ MUST_USE bool intake_body(struct intake *intake, struct slot *slot, const char *
 // The request is whole. True: somebody else will answer (intake_queue). False: the slot is DONE.
 // `call` is for those that are answered here.
 MUST_USE bool intake_end(struct intake *intake, struct slot *slot, const struct observe_call *call);
+// Ranks at once, on this thread: a short request when nobody waits for a worker and the thread has
+// few connections, so that hardly anybody waits for it either. Two wake-ups are saved. True: the
+// slot is DONE. `connections`: of the thread.
+MUST_USE bool intake_rank(struct intake *intake, struct slot *slot, unsigned connections);
 // Hands the slot to the workers or the admin plane; the connection sleeps already. False: nobody
 // took it, the slot is DONE.
 MUST_USE bool intake_queue(struct intake *intake, struct slot *slot);

@@ -281,23 +281,28 @@ static enum status stopping(struct diag *reterr)
     return diag_set(reterr, STATUS_UNAVAILABLE, "shutting down");
 }
 
-void lifecycle_stop(struct lifecycle *lifecycle)
+void lifecycle_refuse(struct lifecycle *lifecycle)
 {
-    if (lifecycle == NULL)
-        return;
     lock(lifecycle);
     lifecycle->stopped = true;
     unlock(lifecycle);
-    if (lifecycle->started) {
-        wake(lifecycle);
-        pthread_join(lifecycle->thread, NULL);
-    }
-    lifecycle->started = false;
     for (struct lifecycle_command *command; (command = next_command(lifecycle)) != NULL;) {
         struct diag diag;
         command->done(command->context, stopping(&diag), 0, &diag);
         free(command);
     }
+}
+
+void lifecycle_stop(struct lifecycle *lifecycle)
+{
+    if (lifecycle == NULL)
+        return;
+    lifecycle_refuse(lifecycle);
+    if (lifecycle->started) {
+        wake(lifecycle);
+        pthread_join(lifecycle->thread, NULL);
+    }
+    lifecycle->started = false;
 }
 
 void lifecycle_free(struct lifecycle *lifecycle)

@@ -53,9 +53,10 @@ void lifecycle_plan_fini(struct lifecycle_plan *plan);
 
 struct lifecycle_parts {
     const struct kernels *kernels;
-    unsigned readers;  // of the registry
-    bool watch;        // load what appears in the folders
-    unsigned rescan_s; // look at them every so often; 0: never
+    unsigned readers;      // of the registry
+    bool watch;            // load what appears in the folders
+    unsigned rescan_s;     // look at them every so often; 0: never
+    bool (*is_over)(void); // asked before each load: true, and none is begun; NULL: never
 };
 
 struct lifecycle; // owns the thread and the resident versions
@@ -65,8 +66,10 @@ struct lifecycle; // owns the thread and the resident versions
 MUST_USE enum status lifecycle_start(struct registry *registry, const struct lifecycle_plan *plan,
                                      const struct lifecycle_parts *parts,
                                      struct lifecycle **ret_lifecycle, struct diag *reterr);
-// Ends the thread; what it was asked and has not done is done with STATUS_UNAVAILABLE, and so is
-// what it is asked later. NULL is nothing.
+// No load is begun any more: what was asked for and is not begun is done with STATUS_UNAVAILABLE.
+void lifecycle_refuse(struct lifecycle *lifecycle);
+// That, and ends the thread; what it was asked and has not done is done with STATUS_UNAVAILABLE,
+// and so is what it is asked later. NULL is nothing.
 void lifecycle_stop(struct lifecycle *lifecycle);
 void lifecycle_free(struct lifecycle *lifecycle); // stopped; NULL is nothing
 

@@ -1,6 +1,7 @@
 // Another plan takes the place of the one in force.
 #include "server/lifecycle_state.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ static void let_move(struct lifecycle_entry *entry)
 static struct lifecycle_entry *make_former(struct lifecycle *lifecycle, struct lifecycle_entry *old,
                                            struct lifecycle_entry *room)
 {
+    assert(room != NULL); // new_entries made it
     if (old->current == NULL && old->former != NULL) {
         free(room);
         room = old->former;

@@ -74,20 +74,13 @@ static void note_success(struct lifecycle_entry *entry, const struct registry_ve
     entry->load_seconds += version->load_seconds;
     entry->last_load_s = version->loaded_at_s;
     forget(entry, version->number);
-    LOG_EVENT(LOG_INFO, "model loaded", LOG_S("model", entry->plan->name),
-              LOG_S("version", version->text), LOG_S("sha256_12", version->sha256_12),
-              LOG_I("load_us", version->load_seconds * 1e6));
 }
 
 // `mark`: the file as it was before it was read. Out of memory says nothing about the file.
 static void note_failure(struct lifecycle_entry *entry, const struct lifecycle_failure *mark,
                          enum status code, const struct diag *why)
 {
-    char text[1024];
     entry->failed_loads++;
-    LOG_EACH(LOG_ERROR, "model version refused", LOG_S("model", entry->plan->name),
-             LOG_I("version", mark->version),
-             LOG_S("reason", diag_format(why, text, sizeof(text))));
     entry->starved = entry->starved || code == STATUS_NO_MEMORY;
     if (code == STATUS_NO_MEMORY)
         return;
@@ -165,6 +158,25 @@ static enum status make_room(struct lifecycle *lifecycle, struct lifecycle_entry
                     REGISTRY_MOST_VERSIONS);
 }
 
+// Without the lock: who reads the metrics does not wait for the log.
+static void tell_load(const struct lifecycle_entry *entry, uint64_t version,
+                      const struct registry_version *loaded, const struct diag *why)
+{
+    char text[1024];
+    if (loaded == NULL)
+        LOG_EACH(LOG_ERROR, "model version refused", LOG_S("model", entry->plan->name),
+                 LOG_I("version", version), LOG_S("reason", diag_format(why, text, sizeof(text))));
+    else
+        LOG_EVENT(LOG_INFO, "model loaded", LOG_S("model", entry->plan->name),
+                  LOG_S("version", loaded->text), LOG_S("sha256_12", loaded->sha256_12),
+                  LOG_I("load_us", loaded->load_seconds * 1e6));
+}
+
+static bool is_over(struct lifecycle *lifecycle)
+{
+    return lifecycle->parts.is_over != NULL && lifecycle->parts.is_over();
+}
+
 // Resident already, or loaded now. Without the lock.
 static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                           uint64_t version, struct diag *reterr)
@@ -174,7 +186,7 @@ static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *e
     struct lifecycle_failure mark = {.version = version};
     (void)look_at(entry->plan->folder, version, &mark);
     lock(lifecycle);
-    bool stopped = lifecycle->stopped;
+    bool stopped = lifecycle->stopped || is_over(lifecycle);
     entry->loading = stopped ? 0 : version;
     unlock(lifecycle);
     if (stopped)
@@ -182,6 +194,7 @@ static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *e
     struct registry_version *loaded = NULL;
     enum status code = registry_version_load(entry->plan->folder, version, lifecycle->parts.kernels,
                                              lifecycle->parts.readers, &loaded, reterr);
+    tell_load(entry, version, loaded, reterr);
     lock(lifecycle);
     entry->loading = 0;
     if (code == STATUS_OK) {

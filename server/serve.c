@@ -134,7 +134,8 @@ static enum status check_deadline(struct run *run, enum server_metrics_shed reas
                 (timeout_us != 0 && (now_ns - call->arrival_ns) / 1000 >= timeout_us);
     if (!late)
         return STATUS_OK;
-    server_metrics_shed(run->serve->shard, reason);
+    call->facts->late = true;
+    call->facts->shed = reason;
     return diag_set(&run->diag, STATUS_DEADLINE, "the deadline of the request has passed");
 }
 

@@ -15,6 +15,7 @@
 #include "proto/json_read.h"
 #include "proto/rank.h"
 #include "server/registry.h"
+#include "server/server_metrics.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -43,6 +44,8 @@ struct serve_facts {
     uint64_t version;
     size_t candidates;
     bool degraded;
+    bool late; // its deadline has passed; who ends the request counts it, as `shed`
+    enum server_metrics_shed shed;
     uint64_t stage_ns[RANK_STAGES]; // of the stages that were reached
 };
 

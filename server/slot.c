@@ -114,7 +114,9 @@ void slot_release(struct slot *slot)
     // acq_rel: what either owner did to the slot happens before its next use.
     if (atomic_fetch_sub_explicit(&slot->owners, 1, memory_order_acq_rel) != 1)
         return;
-    assert(slot->heap_at == 0 && slot->reserved == 0);
+    assert(slot->heap_at == 0);
+    if (slot->reserved > 0)
+        atomic_fetch_sub_explicit(slot->budget, slot->reserved, memory_order_relaxed);
     struct slot_pool *pool = slot->pool;
     pthread_mutex_lock(&pool->lock);
     if (held_bytes(slot) > pool->keep_bytes - pool->kept_bytes) {

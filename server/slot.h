@@ -48,10 +48,11 @@ struct slot {
     int socket_fd;
     void (*wake)(struct slot *slot); // the answer is there: DONE or EXPIRED
 
-    struct buf body;    // then JSON_READ_PADDING zero bytes, from slot_seal on
-    size_t body_size;   // without the padding
-    size_t discarded;   // bytes of a body that is over the limit
-    size_t reserved;    // bytes taken from the budget (admit.h)
+    struct buf body;  // then JSON_READ_PADDING zero bytes, from slot_seal on
+    size_t body_size; // without the padding
+    size_t discarded; // bytes of a body that is over the limit
+    size_t reserved;  // bytes taken from the budget (admit.h)
+    atomic_size_t *budget;
     uint64_t queued_ns; // body read, put into the queue
     uint64_t cost_ns;   // of a worker, as expected when it was admitted (admit.h)
     size_t heap_at;     // place among the deadlines + 1 (deadline.h); 0: none

@@ -45,44 +45,45 @@ static void call_of(const struct slot *slot, struct slot_answer *answer, struct 
     };
 }
 
-// Into slot->reply, for a slot that is TAKEN.
-static void answer(struct worker *worker, struct slot *slot)
+static void answer(struct serve *serve, const struct live *live, struct slot *slot)
 {
     struct slot_answer *reply = &slot->reply;
     // Expired meanwhile, its socket may be somebody else's by now.
     if (client_gone(slot) && slot_state(slot) == SLOT_TAKEN) {
-        server_metrics_shed(worker->serve.shard, SERVER_METRICS_CLIENT_GONE);
+        server_metrics_shed(serve->shard, SERVER_METRICS_CLIENT_GONE);
         slot_fail(reply, NULL, STATUS_UNAVAILABLE);
         return;
     }
     struct serve_call call;
     call_of(slot, reply, &call);
-    reply->code = slot->route->serve(&worker->serve, &call, &reply->body);
-    int policy = atomic_load_explicit(&worker->parts->live->on_deadline, memory_order_relaxed);
+    reply->code = slot->route->serve(serve, &call, &reply->body);
+    int policy = atomic_load_explicit(&live->on_deadline, memory_order_relaxed);
     if (reply->code != STATUS_DEADLINE || policy != LIVE_BY_BID || slot->route->id != ROUTE_RANK ||
         slot_state(slot) != SLOT_TAKEN)
         return;
     buf_clear(&reply->body);
-    reply->code = serve_by_bid(&worker->serve, &call, &reply->body);
+    reply->code = serve_by_bid(serve, &call, &reply->body);
+}
+
+void worker_answer(struct serve *serve, const struct live *live, struct admit *admit,
+                   struct slot *slot)
+{
+    uint64_t begun_ns = tick_ns();
+    admit_take(admit, slot);
+    answer(serve, live, slot);
+    admit_leave(admit, slot, slot->reply.code == STATUS_OK ? tick_ns() - begun_ns : 0);
 }
 
 // The slot's reply is made, unless the deadline thread was faster: then it has woken the
-// connection.
-static void finish(const struct worker_parts *parts, struct slot *slot)
+// connection. True: it was not.
+static bool finish(const struct worker_parts *parts, struct slot *slot)
 {
     deadline_remove(parts->deadline, slot);
-    if (slot_move(slot, SLOT_TAKEN, SLOT_DONE))
+    bool mine = slot_move(slot, SLOT_TAKEN, SLOT_DONE);
+    if (mine)
         slot->wake(slot);
     slot_release(slot);
-}
-
-static void work(struct worker *worker, struct slot *slot)
-{
-    struct admit *admit = worker->parts->admit;
-    uint64_t begun_ns = tick_ns();
-    admit_take(admit, slot);
-    answer(worker, slot);
-    admit_leave(admit, slot, slot->reply.code == STATUS_OK ? tick_ns() - begun_ns : 0);
+    return mine;
 }
 
 static void *run(void *argument)
@@ -94,8 +95,10 @@ static void *run(void *argument)
     while (queue_take(parts->queue, &item)) {
         struct slot *slot = item;
         if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
-            work(worker, slot);
-        finish(parts, slot);
+            worker_answer(&worker->serve, parts->live, parts->admit, slot);
+        const struct serve_facts facts = slot->reply.facts;
+        if (finish(parts, slot) && facts.late)
+            server_metrics_shed(worker->serve.shard, facts.shed);
     }
     return NULL;
 }
@@ -144,7 +147,7 @@ unsigned worker_refuse(struct worker_crew *crew)
             admit_undo(crew->parts.admit, slot);
             slot_fail(&slot->reply, NULL, STATUS_UNAVAILABLE);
         }
-        finish(&crew->parts, slot);
+        (void)finish(&crew->parts, slot);
     }
     return count;
 }

@@ -29,6 +29,10 @@ struct worker_parts {
 // STATUS_NO_MEMORY, STATUS_IO (a thread could not be made): then none runs.
 MUST_USE enum status worker_start(const struct worker_parts *parts, unsigned count,
                                   struct worker_crew **ret_crew, struct diag *reterr);
+// Answers a slot that the caller has TAKEN, on the calling thread: fills slot->reply. `serve` and
+// what it points to are the thread's own.
+void worker_answer(struct serve *serve, const struct live *live, struct admit *admit,
+                   struct slot *slot);
 // The queue was closed: what is still in it is answered 503 instead of ranked, so that worker_stop
 // waits for the requests that are being ranked alone. Returns how many.
 unsigned worker_refuse(struct worker_crew *crew);

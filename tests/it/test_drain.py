@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import signal
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -45,6 +46,24 @@ class Drain(unittest.TestCase):
             faults.append((done, repr(fault)))
         finally:
             connection.close()
+
+    def test_term_while_models_are_loaded(self):
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile(mode="w+", encoding="utf-8") as log:
+            models = os.path.join(folder, "demo")
+            ctrdtest.make_model(models, features="f:item:136", hidden="2048,1024")
+            plan = ", ".join(f"{{name: m{i}, folder: {models}}}" for i in range(60))
+            process = subprocess.Popen([os.path.abspath(ctrdtest.CTRD), "--set", "http.port=0", f"--models=[{plan}]"],
+                                       stdin=subprocess.DEVNULL, stderr=log)
+            self.addCleanup(process.kill)
+
+            def written():
+                return os.pread(log.fileno(), 1 << 20, 0).decode()
+
+            ctrdtest.until(lambda: "model loaded" in written(), "a model")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(60), 0, written())
+            self.assertIn("stopped before it was ready", written())
+            self.assertNotIn('"ready"', written())
 
     def test_term_under_load_loses_nothing(self):
         clients = 16

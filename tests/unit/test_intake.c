@@ -315,6 +315,66 @@ static void test_expired_ones_leave_their_places(void **state)
     assert_int_equal(atomic_load(&bench.admit.waiting_ns), 0);
 }
 
+// One that was served in `cost_ns` says what the next will cost.
+static void teach(struct bench *bench, uint64_t cost_ns)
+{
+    struct slot served = {.body_size = 2};
+    assert_true(admit_enter(&bench->admit, &served, 1));
+    admit_take(&bench->admit, &served);
+    admit_leave(&bench->admit, &served, cost_ns);
+}
+
+static bool ranks(struct bench *bench, unsigned connections)
+{
+    struct observe_call call = {.count = 0};
+    struct slot *slot = begin(bench, "POST", "/v1/rank", NULL, -1);
+    assert_true(intake_body(&bench->intake, slot, "{}", 2));
+    assert_true(intake_end(&bench->intake, slot, &call));
+    bool ranked = intake_rank(&bench->intake, slot, connections);
+    if (ranked) { // there is no model
+        assert_int_equal(slot_state(slot), SLOT_DONE);
+        assert_int_equal(slot->reply.code, STATUS_UNAVAILABLE);
+    } else {
+        assert_int_equal(slot_state(slot), SLOT_READING);
+    }
+    intake_release(&bench->intake, slot);
+    return ranked;
+}
+
+static void test_who_is_ranked_at_once(void **state)
+{
+    (void)state;
+    static const struct serve_limits limits = {.max_body_bytes = MAX_BODY};
+    struct bench bench;
+    struct serve serve;
+    bool queued;
+    start(&bench, ROUTE_DATA, INTAKE_NOBODY);
+    struct registry *registry = registry_new(1);
+    assert_int_equal(serve_init(&serve, &limits, registry, 0, bench.intake.shard), STATUS_OK);
+    assert_false(ranks(&bench, 1)); // this thread never does
+    bench.intake.serve = &serve;
+    bench.intake.few_connections = 4;
+    assert_false(ranks(&bench, 1)); // nobody knows how long it takes
+    teach(&bench, MS / 2);
+    assert_true(ranks(&bench, 1));
+    assert_true(ranks(&bench, 4));
+    assert_false(ranks(&bench, 5));
+    struct slot *waiting = post(&bench, NULL, "{}", &queued);
+    assert_true(queued);
+    assert_false(ranks(&bench, 1));
+    take_one(&bench);
+    intake_release(&bench.intake, waiting);
+    assert_true(ranks(&bench, 1));
+    for (int i = 0; i < 1000; i++)
+        teach(&bench, 3 * MS);
+    assert_false(ranks(&bench, 1));
+    assert_int_equal(atomic_load(&bench.admit.waiting_ns), 0);
+    assert_int_equal(atomic_load(&bench.admit.running_ns), 0);
+    serve_fini(&serve);
+    registry_free(registry);
+    stop(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_a_body_beyond_the_limit),
         cmocka_unit_test(test_expired_in_the_queue),
         cmocka_unit_test(test_expired_ones_leave_their_places),
+        cmocka_unit_test(test_who_is_ranked_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

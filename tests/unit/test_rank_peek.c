@@ -3,6 +3,7 @@
 
 #include "tests/support/check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,10 +77,11 @@ static void test_names_behind_their_letters(void **state)
 {
     (void)state;
     for (size_t count = 0; count < 80; count++) {
-        char text[512] = "{'id':'", *body;
-        for (size_t i = 0; i < count; i++)
-            strcat(text, "_mv");
-        strcat(text, "','timeout_us':7,'model':'ctr','version':3}");
+        char letters[3 * 80 + 1] = "", text[512], *body;
+        for (size_t i = 0; i < 3 * count; i++)
+            letters[i] = "_mv"[i % 3];
+        snprintf(text, sizeof(text), "{'id':'%s','timeout_us':7,'model':'ctr','version':3}",
+                 letters);
         struct rank_peek found;
         peek(text, RANK_PEEK_TIMEOUT | RANK_PEEK_NAMES, &found, &body);
         assert_int_equal(found.timeout_us, 7);

@@ -1,0 +1,28 @@
+// The thread that accepts: takes connections at the listening sockets and hands each to the I/O
+// thread that has the fewest. When a door has as many as it may, the others wait in the kernel.
+//
+// The HTTP library can accept by itself, but then it cannot be told to stop in safety: 0.9.75
+// aborts when that meets its own thread at the limit of connections.
+#pragma once
+
+#include "base/status.h"
+#include "server/conns.h"
+#include "server/http.h"
+
+struct acceptor; // owns a thread
+
+enum { ACCEPTOR_MOST_DOORS = 3 };
+
+struct acceptor_door {
+    int listen_fd;             // listening; borrowed
+    struct conns *conns;       // borrowed, outlives the acceptor
+    struct http *const *https; // (http_count), borrowed, outlive the acceptor
+    unsigned http_count;
+};
+
+// At most ACCEPTOR_MOST_DOORS. STATUS_IO: no thread or no descriptor; STATUS_NO_MEMORY.
+MUST_USE enum status acceptor_start(const struct acceptor_door *doors, size_t count,
+                                    struct acceptor **ret_acceptor, struct diag *reterr);
+// Takes what the kernel has accepted already, as far as there is room, then no more. NULL is
+// nothing.
+void acceptor_stop(struct acceptor *acceptor);
