@@ -33,15 +33,13 @@ enum acceptor_door_state {
     ACCEPTOR_FULL,    // there is no room, here or in the kernel
 };
 
-static void hand_over(const struct acceptor_door *door, int socket_fd,
-                      const struct sockaddr *address, socklen_t size)
+static void hand_over(const struct acceptor_door *door, int socket_fd)
 {
     struct http *least = door->https[0];
     for (unsigned i = 1; i < door->http_count; i++)
         if (http_open_count(door->https[i]) < http_open_count(least))
             least = door->https[i];
-    if (!http_take(least, socket_fd, address, size))
-        conns_unreserve(door->conns);
+    http_take(least, socket_fd);
 }
 
 // Whether the fault is of that connection alone (accept(2)).
@@ -64,12 +62,9 @@ static enum acceptor_door_state take_one(const struct acceptor_door *door)
             conns_make_room(door->conns);
         return ACCEPTOR_FULL;
     }
-    struct sockaddr_storage address;
-    socklen_t size = sizeof(address);
-    int socket_fd =
-        accept4(door->listen_fd, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int socket_fd = accept4(door->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (socket_fd >= 0) {
-        hand_over(door, socket_fd, (const struct sockaddr *)&address, size);
+        hand_over(door, socket_fd);
         return ACCEPTOR_WAITING;
     }
     int error = errno;

@@ -1,8 +1,8 @@
 // The thread that accepts: takes connections at the listening sockets and hands each to the I/O
 // thread that has the fewest. When a door has as many as it may, the others wait in the kernel.
 //
-// The HTTP library can accept by itself, but then it cannot be told to stop in safety: 0.9.75
-// aborts when that meets its own thread at the limit of connections.
+// The HTTP library can accept by itself, but spreads connections over threads by luck, and its
+// MHD_quiesce_daemon (0.9.75) may abort when a limit of connections is met at the same time.
 #pragma once
 
 #include "base/status.h"

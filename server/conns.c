@@ -23,9 +23,6 @@ enum {
     CONNS_ROOM_SHARE = 16, // one in so many is kept free by closing idle ones
     CONNS_IDLE_NS = 10000000, // idle: not just begun, with a head on its way
     CONNS_ADDRESS_BYTES = 16,
-    // The library drops a connection without a word when it has no memory for it: after this long
-    // its place is free again.
-    CONNS_LOST_NS = 1000000000,
 };
 
 struct conn {
@@ -45,7 +42,6 @@ struct conns {
     int epoll_fd, stop_fd;
     size_t count, leaving; // connections; those of them that are cut
     size_t reserved;       // places for connections that are on their way
-    uint64_t moved_ns;     // when `reserved` changed last
     unsigned long cut;
     struct conn *first[CONNS_PHASES], *last[CONNS_PHASES];
     struct conn *free;
@@ -264,24 +260,11 @@ static void make_room(struct conns *conns)
         cut(conns, conn);
 }
 
-// Under the lock.
-static void reserve(struct conns *conns, bool more)
-{
-    if (more)
-        conns->reserved++;
-    else if (conns->reserved > 0)
-        conns->reserved--;
-    conns->moved_ns = tick_ns();
-}
-
 bool conns_reserve(struct conns *conns)
 {
     pthread_mutex_lock(&conns->lock);
     bool room = conns->count + conns->reserved < conns->limits.max_connections;
-    if (room)
-        reserve(conns, true);
-    else if (conns->reserved > 0 && tick_ns() - conns->moved_ns > CONNS_LOST_NS)
-        conns->reserved = 0;
+    conns->reserved += room;
     pthread_mutex_unlock(&conns->lock);
     return room;
 }
@@ -296,14 +279,14 @@ void conns_make_room(struct conns *conns)
 void conns_unreserve(struct conns *conns)
 {
     pthread_mutex_lock(&conns->lock);
-    reserve(conns, false);
+    conns->reserved--;
     pthread_mutex_unlock(&conns->lock);
 }
 
 struct conn *conns_add(struct conns *conns, int socket_fd)
 {
     pthread_mutex_lock(&conns->lock);
-    reserve(conns, false);
+    conns->reserved--;
     make_room(conns);
     struct conn *conn = add(conns, socket_fd);
     if (conn == NULL) {

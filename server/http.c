@@ -7,11 +7,16 @@
 #include "server/server_metrics.h"
 
 #include <microhttpd.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum {
     // For the request line and headers, reading and writing go through the same pool. head.h allows
@@ -25,8 +30,14 @@ struct http {
     struct http_parts parts;
     struct trace_ids ids;
     struct MHD_Daemon *daemon;
+    pthread_t thread;
+    int wake_fd; // eventfd: a connection was resumed or has come, or it is the end
+    atomic_bool ended;
     atomic_uint open; // connections
-    bool prompt;      // the I/O thread has told the kernel how it works; I/O thread only
+    bool begun;       // the library has told of the connection that it was given; I/O thread only
+    pthread_mutex_t lock;
+    size_t arrived;
+    int arrivals[]; // (arrived <= parts.max_connections), sockets on their way to the I/O thread
 };
 
 static int connection_socket(struct MHD_Connection *connection)
@@ -49,9 +60,20 @@ static void enter(const struct http *http, struct MHD_Connection *connection,
     conns_enter(http->parts.conns, conn_of(connection), phase);
 }
 
+static void wake_io(struct http *http)
+{
+    eventfd_write(http->wake_fd, 1);
+}
+
+static void resume(struct http *http, struct MHD_Connection *connection)
+{
+    MHD_resume_connection(connection);
+    wake_io(http); // only a loop of the library's own would hear of it
+}
+
 static void wake(struct slot *slot)
 {
-    MHD_resume_connection(slot->connection);
+    resume(slot->http, slot->connection);
 }
 
 static enum MHD_Result send_reply(struct http *http, struct MHD_Connection *connection,
@@ -97,6 +119,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
                                               .path = path,
                                               .head = &head,
                                               .is_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0,
+                                              .http = http,
                                               .connection = connection,
                                               .socket_fd = connection_socket(connection),
                                               .wake = wake,
@@ -128,7 +151,7 @@ static enum MHD_Result end(struct http *http, struct MHD_Connection *connection,
     enter(http, connection, CONNS_WORK);
     MHD_suspend_connection(connection); // asleep before anybody can wake it
     if (!intake_queue(intake, slot))
-        MHD_resume_connection(connection);
+        resume(http, connection);
     return MHD_YES;
 }
 
@@ -177,10 +200,8 @@ static void watch(void *cls, struct MHD_Connection *connection, void **context,
                   enum MHD_ConnectionNotificationCode what)
 {
     struct http *http = cls;
-    if (!http->prompt)
-        priority_prompt();
-    http->prompt = true;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        http->begun = true;
         *context = conns_add(http->parts.conns, connection_socket(connection));
     } else {
         conns_remove(http->parts.conns, *context);
@@ -206,39 +227,112 @@ static void log_library(void *cls, const char *format, va_list arguments)
     LOG_EVENT(LOG_DEBUG, "http", LOG_S("words", words));
 }
 
+// ---- the I/O thread -----------------------------------------------------------------------------
+
+// -1: none.
+static int next_arrival(struct http *http)
+{
+    pthread_mutex_lock(&http->lock);
+    int socket_fd = http->arrived > 0 ? http->arrivals[--http->arrived] : -1;
+    pthread_mutex_unlock(&http->lock);
+    return socket_fd;
+}
+
+static void forget(struct http *http)
+{
+    conns_unreserve(http->parts.conns);
+    atomic_fetch_sub_explicit(&http->open, 1, memory_order_relaxed);
+}
+
+static void begin_connection(struct http *http, int socket_fd)
+{
+    static const struct sockaddr nobody = {.sa_family = AF_UNSPEC}; // conns.c asks the socket
+    http->begun = false;
+    // The library closes what it cannot take.
+    if (MHD_add_connection(http->daemon, socket_fd, &nobody, sizeof(nobody)) != MHD_YES &&
+        !http->begun)
+        forget(http);
+}
+
+static int epoll_of(const struct http *http)
+{
+    return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+// The library has a loop of its own, but that one waits again when it has got exactly as many
+// events as it asks for at a time, 128, before it looks at any of them (MHD_epoll of 0.9.75). It
+// never waits here.
+static void *run(void *argument)
+{
+    struct http *http = argument;
+    struct pollfd probes[] = {{.fd = http->wake_fd, .events = POLLIN},
+                              {.fd = epoll_of(http), .events = POLLIN}};
+    priority_prompt();
+    while (!atomic_load_explicit(&http->ended, memory_order_acquire)) {
+        MHD_UNSIGNED_LONG_LONG timeout_ms; // there are none but 0: something is left to do
+        poll(probes, 2, MHD_get_timeout(http->daemon, &timeout_ms) == MHD_YES ? 0 : -1);
+        eventfd_t ignored;
+        if (probes[0].revents != 0)
+            (void)eventfd_read(http->wake_fd, &ignored); // first: what it tells is done below
+        for (int socket_fd; (socket_fd = next_arrival(http)) >= 0;)
+            begin_connection(http, socket_fd);
+        MHD_run(http->daemon);
+    }
+    return NULL;
+}
+
+// ---- start and end ------------------------------------------------------------------------------
+
+static struct MHD_Daemon *start_library(struct http *http)
+{
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0,
+        NULL, NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, http->parts.max_connections + HTTP_SPARE_CONNECTIONS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_POOL_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
+        completed, http, MHD_OPTION_NOTIFY_CONNECTION, watch, http, MHD_OPTION_UNESCAPE_CALLBACK,
+        keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        MHD_OPTION_END);
+}
+
+static void free_http(struct http *http)
+{
+    if (http->daemon != NULL)
+        MHD_stop_daemon(http->daemon);
+    if (http->wake_fd >= 0)
+        close(http->wake_fd);
+    pthread_mutex_destroy(&http->lock);
+    free(http);
+}
+
 enum status http_start(const struct http_parts *parts, struct http **ret_http, struct diag *reterr)
 {
-    struct http *http = calloc(1, sizeof(*http));
+    struct http *http =
+        calloc(1, sizeof(*http) + parts->max_connections * sizeof(http->arrivals[0]));
     if (http == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the HTTP server");
     http->parts = *parts;
     http->parts.intake.ids = &http->ids;
     trace_ids_init(&http->ids);
-    http->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-            MHD_USE_ERROR_LOG,
-        0, NULL, NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, parts->max_connections + HTTP_SPARE_CONNECTIONS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_POOL_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
-        completed, http, MHD_OPTION_NOTIFY_CONNECTION, watch, http, MHD_OPTION_UNESCAPE_CALLBACK,
-        keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        MHD_OPTION_END);
-    if (http->daemon == NULL) {
-        free(http);
+    pthread_mutex_init(&http->lock, NULL);
+    http->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    http->daemon = start_library(http);
+    if (http->wake_fd < 0 || http->daemon == NULL ||
+        pthread_create(&http->thread, NULL, run, http) != 0) {
+        free_http(http);
         return diag_set(reterr, STATUS_IO, "the HTTP server cannot be started");
     }
     *ret_http = http;
     return STATUS_OK;
 }
 
-bool http_take(struct http *http, int socket_fd, const struct sockaddr *address,
-               socklen_t address_size)
+void http_take(struct http *http, int socket_fd)
 {
     atomic_fetch_add_explicit(&http->open, 1, memory_order_relaxed);
-    if (MHD_add_connection(http->daemon, socket_fd, address, address_size) == MHD_YES)
-        return true;
-    atomic_fetch_sub_explicit(&http->open, 1, memory_order_relaxed);
-    return false;
+    pthread_mutex_lock(&http->lock);
+    http->arrivals[http->arrived++] = socket_fd;
+    pthread_mutex_unlock(&http->lock);
+    wake_io(http);
 }
 
 unsigned http_open_count(const struct http *http)
@@ -250,6 +344,12 @@ void http_stop(struct http *http)
 {
     if (http == NULL)
         return;
-    MHD_stop_daemon(http->daemon);
-    free(http);
+    atomic_store_explicit(&http->ended, true, memory_order_release);
+    wake_io(http);
+    pthread_join(http->thread, NULL);
+    for (int socket_fd; (socket_fd = next_arrival(http)) >= 0;) {
+        close(socket_fd);
+        forget(http);
+    }
+    free_http(http);
 }

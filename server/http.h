@@ -11,9 +11,6 @@
 #include "server/conns.h"
 #include "server/intake.h"
 
-#include <stdbool.h>
-#include <sys/socket.h>
-
 struct http; // owns the I/O thread and its connections
 
 struct http_parts {
@@ -25,10 +22,9 @@ struct http_parts {
 
 MUST_USE enum status http_start(const struct http_parts *parts, struct http **ret_http,
                                 struct diag *reterr);
-// Any one thread: the connection is the instance's from here on, and takes the place that was
-// reserved for it (conns.h). False: it could not be taken and is closed.
-MUST_USE bool http_take(struct http *http, int socket_fd, const struct sockaddr *address,
-                        socklen_t address_size);
+// Any thread: the connection is the instance's from here on, and takes the place that was reserved
+// for it (conns.h).
+void http_take(struct http *http, int socket_fd);
 unsigned http_open_count(const struct http *http); // connections, those on their way to it too
 // Ends the I/O thread. No slot is with a worker any more. NULL is nothing.
 void http_stop(struct http *http);

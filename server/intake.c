@@ -87,6 +87,7 @@ static void take_facts(struct intake *intake, struct slot *slot, const struct in
     static const struct span none = {NULL, 0};
     const struct head *head = arrived->head;
     slot->arrival_ns = tick_ns();
+    slot->http = arrived->http;
     slot->connection = arrived->connection;
     slot->socket_fd = arrived->socket_fd;
     slot->wake = arrived->wake;

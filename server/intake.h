@@ -53,6 +53,7 @@ struct intake_head {
     const char *method, *path;
     struct head *head;
     bool is_1_0; // HTTP/1.0 needs no Host
+    struct http *http;
     void *connection;
     int socket_fd;
     void (*wake)(struct slot *slot);

@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct http;
+
 enum slot_state { SLOT_READING, SLOT_QUEUED, SLOT_TAKEN, SLOT_DONE, SLOT_EXPIRED };
 
 struct slot_answer {
@@ -44,6 +46,7 @@ struct slot {
     bool gzip, wants_timing, openmetrics, closes;
     uint64_t arrival_ns;  // head read
     uint64_t deadline_ns; // absolute; 0: none
+    struct http *http;    // whose connection it is
     void *connection;     // of http.c
     int socket_fd;
     void (*wake)(struct slot *slot); // the answer is there: DONE or EXPIRED

@@ -6,6 +6,7 @@ connection sends its requests one after another, on its own; the worst wait of a
 requests before it in the queue take, many times over.
 """
 
+import contextlib
 import os
 import resource
 import selectors
@@ -113,6 +114,24 @@ class Gone(ctrdtest.DaemonTest):
                 self.assertEqual(self.daemon.request("GET", "/livez")[0], 200)
         while self.daemon.metrics()["ctrd_inflight_requests"] > 1:
             pass
+
+
+class Burst(ctrdtest.DaemonTest):
+    sets = ("http.io_threads=1",)
+
+    def test_as_many_at_once_as_the_library_asks_for(self):
+        # It asks the kernel for 128 events at a time; its own loop would wait for a 129th.
+        for count in (128, 256):
+            with self.subTest(count=count), contextlib.ExitStack() as stack:
+                socks = [stack.enter_context(self.daemon.raw(timeout=20)) for _ in range(count)]
+                ctrdtest.until(lambda: self.daemon.metrics()["ctrd_connections"] == count + 1, "all are accepted")
+                self.daemon.signal(signal.SIGSTOP)
+                ctrdtest.until(lambda: "State:\tT" in self.daemon.proc("status"), "it stands still")
+                for sock in socks:
+                    sock.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.daemon.signal(signal.SIGCONT)
+                for sock in socks:
+                    self.assertEqual(ctrdtest.read_reply(sock.makefile("rb"))[0], 200)
 
 
 MANY = 10000
