@@ -1,9 +1,11 @@
 #include "server/admin.h"
 
 #include "base/num.h"
+#include "proto/json_text.h"
 #include "proto/json_value.h"
 #include "proto/rank.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // A body as a map; an empty one is the empty map. The caller frees.
@@ -64,7 +66,8 @@ static enum status read_label(const struct json_value *body, char label[STORE_NA
     label[text.size] = '\0';
     return lifecycle_label_valid(label)
                ? STATUS_OK
-               : diag_at_path(reterr, STATUS_INVALID, "label", "a label begins with no digit");
+               : diag_at_path(reterr, STATUS_INVALID, "label",
+                              "a label begins with no digit, and is not latest");
 }
 
 // What an admin body may say; label is "" where the route has none.
@@ -90,10 +93,23 @@ static enum status read_wish(const struct slot *slot, bool takes_label, struct w
     return code;
 }
 
+// Of a model file that is not valid, the operator is told what is wrong, without its path.
+static void tell_why(struct buf *body, uint64_t version, const struct diag *why)
+{
+    char words[sizeof(why->words) + 32];
+    snprintf(words, sizeof(words), "version %llu: %s", (unsigned long long)version, why->words);
+    buf_clear(body);
+    buf_text(body, "{\"error\":");
+    json_text_string(body, span_of(version != 0 ? words : why->words));
+    buf_char(body, '}');
+}
+
 static void answer(struct slot *slot, enum status code, uint64_t version, const struct diag *why)
 {
     if (code != STATUS_OK) {
         slot_fail(&slot->reply, why, code);
+        if (why != NULL && status_http(code) >= 500)
+            tell_why(&slot->reply.body, version, why);
         return;
     }
     buf_clear(&slot->reply.body);

@@ -63,13 +63,18 @@ static const struct registry_version *label_of(const struct lifecycle_entry *ent
     return NULL;
 }
 
+const struct registry_version *lifecycle_serving(const struct lifecycle_entry *entry)
+{
+    const struct registry_version *stable = label_of(entry, "stable");
+    return stable != NULL ? stable : entry->current;
+}
+
 static void fill_model(const struct lifecycle_entry *entry, struct registry_model *model)
 {
     snprintf(model->name, sizeof(model->name), "%s", entry->plan->name);
     if (entry->current == NULL && entry->former != NULL)
         entry = entry->former;
-    const struct registry_version *stable = label_of(entry, "stable");
-    model->current = stable != NULL ? stable : entry->current;
+    model->current = lifecycle_serving(entry);
     for (; model->count < entry->count; model->count++)
         model->versions[model->count] = entry->residents[model->count].version;
     for (; model->label_count < entry->label_count; model->label_count++)

@@ -11,7 +11,7 @@ static const char *const load_bound_texts[LIFECYCLE_LOAD_BOUNDS] = {"0.01", "0.0
 static const char *state_of(const struct lifecycle_entry *entry,
                             const struct registry_version *version)
 {
-    return version == entry->current ? "serving" : "resident";
+    return version == lifecycle_serving(entry) ? "serving" : "resident";
 }
 
 static size_t bytes_of(const struct registry_version *version)

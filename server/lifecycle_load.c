@@ -76,13 +76,14 @@ static void note_success(struct lifecycle_entry *entry, const struct registry_ve
     forget(entry, version->number);
 }
 
-// `mark`: the file as it was before it was read. Out of memory says nothing about the file.
+// `mark`: the file as it was before it was read. Out of memory says nothing about the file, and one
+// that is not there may come.
 static void note_failure(struct lifecycle_entry *entry, const struct lifecycle_failure *mark,
                          enum status code, const struct diag *why)
 {
     entry->failed_loads++;
     entry->starved = entry->starved || code == STATUS_NO_MEMORY;
-    if (code == STATUS_NO_MEMORY)
+    if (code == STATUS_NO_MEMORY || code == STATUS_NOT_FOUND)
         return;
     forget(entry, mark->version);
     struct lifecycle_failure *failure = &entry->failures[entry->next_failure];

@@ -9,10 +9,11 @@
 
 enum { PLAN_KEEP = 1 };
 
-// In a request it stands where a version may stand.
+// In a request it stands where a version may stand; in the configuration, "latest" does.
 bool lifecycle_label_valid(const char *name)
 {
-    return store_name_valid(span_of(name)) && !(name[0] >= '0' && name[0] <= '9');
+    return store_name_valid(span_of(name)) && !(name[0] >= '0' && name[0] <= '9') &&
+           strcmp(name, "latest") != 0;
 }
 
 static enum status fail(const struct yamldoc_node *node, struct diag *reterr, const char *words)
@@ -79,7 +80,7 @@ static enum status read_labels(const struct yamldoc_node *node, struct lifecycle
         struct lifecycle_label *label = &model->labels[i];
         TRY(read_name(node->keys[i], label->name, reterr));
         if (!lifecycle_label_valid(label->name))
-            return fail(node->keys[i], reterr, "a label begins with no digit");
+            return fail(node->keys[i], reterr, "a label begins with no digit, and is not latest");
         label->version = 0;
         if (node->items[i]->kind != YAMLDOC_SCALAR || !span_is(node->items[i]->text, "latest"))
             TRY(read_version(node->items[i], &label->version, reterr));
@@ -100,7 +101,9 @@ static enum status read_member(const struct yamldoc_node *key, const struct yaml
     if (span_is(key->text, "labels"))
         return read_labels(item, model, reterr);
     if (!span_is(key->text, "folder"))
-        return fail(key, reterr, "expected name, folder, keep, versions or labels");
+        return diag_at_line(reterr, STATUS_CONFIG, "", key->line, key->column,
+                            "models: '%.60s' is none of name, folder, keep, versions and labels",
+                            key->kind == YAMLDOC_SCALAR ? key->text.data : "");
     if (item->kind != YAMLDOC_SCALAR || item->text.size == 0)
         return fail(item, reterr, "folder: expected a path");
     return set_folder(model, item->text.data, reterr);

@@ -73,6 +73,9 @@ MUST_USE enum status lifecycle_plan_copy(const struct lifecycle_plan *plan,
 
 struct lifecycle_entry *lifecycle_find(struct lifecycle *lifecycle, const char *model);
 struct lifecycle_resident *lifecycle_resident(struct lifecycle_entry *entry, uint64_t version);
+// Under the lock: what serves those who name no version: the label stable, or the current one;
+// NULL: none.
+const struct registry_version *lifecycle_serving(const struct lifecycle_entry *entry);
 // Under the lock: makes the view of all entries the one that serves.
 MUST_USE enum status lifecycle_publish(struct lifecycle *lifecycle);
 

@@ -45,18 +45,33 @@ static int bind_to(const struct addrinfo *where)
     return fd;
 }
 
-enum status listener_bind(const char *address, uint16_t port, const char *key, int *ret_fd,
-                          uint16_t *ret_port, struct diag *reterr)
+static enum status resolve(const char *address, uint16_t port, const char *key,
+                           struct addrinfo **ret_found, struct diag *reterr)
 {
-    struct addrinfo wanted = {
+    const struct addrinfo wanted = {
         .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
         .ai_socktype = SOCK_STREAM,
     };
-    struct addrinfo *found = NULL;
     char service[8];
     snprintf(service, sizeof(service), "%u", (unsigned)port);
-    if (getaddrinfo(address, service, &wanted, &found) != 0)
-        return diag_at_path(reterr, STATUS_CONFIG, key, "'%s' is not a numeric address", address);
+    return getaddrinfo(address, service, &wanted, ret_found) == 0
+               ? STATUS_OK
+               : diag_at_path(reterr, STATUS_CONFIG, key, "'%s' is not a numeric address", address);
+}
+
+enum status listener_check(const char *address, const char *key, struct diag *reterr)
+{
+    struct addrinfo *found;
+    TRY(resolve(address, 0, key, &found, reterr));
+    freeaddrinfo(found);
+    return STATUS_OK;
+}
+
+enum status listener_bind(const char *address, uint16_t port, const char *key, int *ret_fd,
+                          uint16_t *ret_port, struct diag *reterr)
+{
+    struct addrinfo *found;
+    TRY(resolve(address, port, key, &found, reterr));
     int fd = bind_to(found);
     int error = errno;
     freeaddrinfo(found);

@@ -12,6 +12,8 @@ enum { LISTENER_NONE = -1 };
 // STATUS_IO when it cannot be had.
 MUST_USE enum status listener_bind(const char *address, uint16_t port, const char *key, int *ret_fd,
                                    uint16_t *ret_port, struct diag *reterr);
+// Whether it could be bound to: STATUS_CONFIG for an address that is none.
+MUST_USE enum status listener_check(const char *address, const char *key, struct diag *reterr);
 uint16_t listener_port(int fd); // that it is bound to; 0: none
 
 // Sockets that whoever started the process holds open for it (sd_listen_fds(3): LISTEN_PID,

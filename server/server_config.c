@@ -1,5 +1,7 @@
 #include "server/server_config.h"
 
+#include "server/listener.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +34,7 @@ static enum status check(const struct server_config *config, struct diag *reterr
                             "give either this or models, not both");
     if (config->admin_port >= 0 && config->admin_token_file[0] == '\0')
         return diag_at_path(reterr, STATUS_CONFIG, "admin.token_file", "admin.port needs one");
+    TRY(listener_check(config->http_listen, "http.listen", reterr));
     struct lifecycle_plan plan;
     TRY(server_config_plan(config, &plan, reterr));
     lifecycle_plan_fini(&plan);

@@ -59,6 +59,7 @@ class Cli(unittest.TestCase):
                 (["--check-config", "--config", plan], 78, "plan.yaml:2:23: models: keep: expected 1 to 4 versions"),
                 (["--check-config", "--model.folder=a", "--http.port=70000"], 78, "http.port"),
                 (["--check-config"], 78, "no model is given"),
+                (["--check-config", "--model.folder=a", "--http.listen=localhost"], 78, "http.listen: 'localhost' is not a numeric address"),
                 (["--check-config", "--config", "/nonexistent"], 78, "/nonexistent"),
                 (["--http.port"], 2, "a value is missing"),
                 (["--http.prot=1"], 2, "ctrd --help"),

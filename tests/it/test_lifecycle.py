@@ -69,7 +69,7 @@ class Choice(Models):
             f"models:\n"
             f"  - {{name: ctr, folder: {self.path}/ctr, keep: 2, labels: {{canary: latest, stable: 2, old: 1}}}}\n"
             f"  - {{folder: {self.path}/cvr, versions: [10, 20]}}\n"))
-        self.assertEqual(self.states(daemon, "ctr"), ({3: "serving", 2: "resident", 1: "resident"},
+        self.assertEqual(self.states(daemon, "ctr"), ({3: "resident", 2: "serving", 1: "resident"},
                                                       {"canary": "3", "stable": "2", "old": "1"}))
         self.assertEqual(self.states(daemon, "cvr"), ({20: "serving", 10: "resident"}, {}))
         asked = {"canary": 3, "stable": 2, "old": 1, 3: 3, "3": 3, 2: 2, "1": 1, 4: 404, "none": 404, "42": 404}
@@ -156,6 +156,20 @@ class Reload(Models):
         until(lambda: daemon.version_of() == 3, "version 3")
         self.assertEqual(daemon.stop(), 0)
 
+    def test_what_is_wrong_with_a_version_is_told(self):
+        self.put(1)
+        daemon = self.start()
+        os.mkdir(self.folder / "2")
+        (self.folder / "2/student.safetensors").write_bytes(b"no model" * 100)
+        for wish in ({}, {"version": 2}):
+            status, reply = daemon.admin("POST", "/v1/models/demo/load", wish)
+            self.assertEqual(status, 500, reply)
+            self.assertRegex(reply["error"], r"^version 2: \S+ .*\S$")
+            self.assertNotIn(str(self.path), reply["error"])
+        self.assertEqual(daemon.admin("POST", "/v1/models/demo/load", {"version": 3})[0], 404)
+        self.assertEqual(self.states(daemon)[0], {1: "serving", 2: "failed"})  # there is no 3 to have failed
+        self.assertEqual(daemon.version_of(), 1)
+
     def test_rescan_finds_new_versions(self):
         self.put(1)
         daemon = self.start("model.rescan_s=1")
@@ -170,9 +184,11 @@ class Reload(Models):
         config = self.config(text % (1, "", 0, ""))
         daemon = self.start(**config)
         self.assertEqual(daemon.version_of(version=1), 404)
+        os.mkdir(self.path / "empty")
         # A bad configuration changes nothing, whole as it is.
         for bad in (text % (2, "a: 1", "soon", ""), text % (2, "1a: 1", 1, ""), text % (2, "a: 1", 1, "rank: {x: 1}\n"),
-                    "models: []\nrank: {timeout_ms: 1}\n", text % (99, "a: 1", 1, ""), "models: [{folder: x, folder: y}]"):
+                    "models: []\nrank: {timeout_ms: 1}\n", text % (99, "a: 1", 1, ""), "models: [{folder: x, folder: y}]",
+                    f"models: [{{folder: {self.path}/nowhere}}]", f"models: [{{name: other, folder: {self.path}/empty}}]"):
             self.config(bad)
             refused = daemon.stderr().count("configuration refused")
             self.hup(daemon)

@@ -407,9 +407,13 @@ static const struct {
     {"[{folder: a, keep: 2, versions: [1]}]",
      "x:1:2: models: give either keep or versions, not both"},
     {"[{folder: a, versions: [0]}]", "x:1:25: models: expected a version, a whole number above 0"},
-    {"[{folder: a, labels: {7x: latest}}]", "x:1:23: models: a label begins with no digit"},
+    {"[{folder: a, labels: {latest: 1}}]",
+     "x:1:23: models: a label begins with no digit, and is not latest"},
+    {"[{folder: a, labels: {7x: latest}}]",
+     "x:1:23: models: a label begins with no digit, and is not latest"},
     {"[{folder: a, labels: {x: y}}]", "x:1:26: models: expected a version, a whole number above 0"},
-    {"[{folder: a, url: x}]", "x:1:14: models: expected name, folder, keep, versions or labels"},
+    {"[{folder: a, url: x}]",
+     "x:1:14: models: 'url' is none of name, folder, keep, versions and labels"},
 };
 
 static void test_plans(void **state)

@@ -69,7 +69,7 @@ static const char *other_value(const struct cfg_option *option, char *text, size
     else if (option->kind == CFG_TREE)
         snprintf(text, size, "[{folder: other}]");
     else
-        snprintf(text, size, "other");
+        snprintf(text, size, "%s", strcmp(option->key, "http.listen") == 0 ? "127.0.0.2" : "other");
     return text;
 }
 
