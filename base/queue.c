@@ -111,6 +111,14 @@ void queue_close(struct queue *queue)
     queue_unlock(queue);
 }
 
+bool queue_is_idle(struct queue *queue)
+{
+    queue_lock(queue);
+    bool idle = !queue->closed && queue->count == 0;
+    queue_unlock(queue);
+    return idle;
+}
+
 size_t queue_depth(struct queue *queue)
 {
     queue_lock(queue);

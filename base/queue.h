@@ -17,3 +17,4 @@ MUST_USE bool queue_take(struct queue *queue, void **ret_item); // waits; false:
 size_t queue_sweep(struct queue *queue, bool (*gone)(void *item));
 void queue_close(struct queue *queue); // no more puts; takers get what is left, then false
 size_t queue_depth(struct queue *queue);
+bool queue_is_idle(struct queue *queue); // open, and nothing waits in it

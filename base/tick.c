@@ -18,6 +18,12 @@ uint64_t tick_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+uint64_t tick_cpu_ns(void)
+{
+    struct timespec now = tick_read(CLOCK_THREAD_CPUTIME_ID);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
 double tick_seconds_since(uint64_t start_ns)
 {
     return (double)(tick_ns() - start_ns) * 1e-9;

@@ -106,7 +106,8 @@ static void *run(void *argument)
             break;
     }
     for (size_t i = 0; i < acceptor->count; i++)
-        (void)take(&acceptor->doors[i], SOMAXCONN);
+        if (!acceptor->doors[i].shared)
+            (void)take(&acceptor->doors[i], SOMAXCONN);
     return NULL;
 }
 

@@ -18,11 +18,12 @@ struct acceptor_door {
     struct conns *conns;       // borrowed, outlives the acceptor
     struct http *const *https; // (http_count), borrowed, outlive the acceptor
     unsigned http_count;
+    bool shared; // with who comes after: what waits at the end is left to it
 };
 
 // At most ACCEPTOR_MOST_DOORS. STATUS_IO: no thread or no descriptor; STATUS_NO_MEMORY.
 MUST_USE enum status acceptor_start(const struct acceptor_door *doors, size_t count,
                                     struct acceptor **ret_acceptor, struct diag *reterr);
-// Takes what the kernel has accepted already, as far as there is room, then no more. NULL is
-// nothing.
+// Takes what the kernel has accepted already, as far as there is room, but at shared doors; then no
+// more. NULL is nothing.
 void acceptor_stop(struct acceptor *acceptor);

@@ -3,7 +3,7 @@
 #include <assert.h>
 
 // A request counts e^-1 after about this many others.
-static const double admit_memory = 256.0;
+enum { ADMIT_MEMORY = 256 };
 // A wait that is foreseen is a mean, and some take longer. Half of the time that there is keeps the
 // workers as busy as all of it would, and leaves the rest to bad luck.
 static const double admit_margin = 2.0;
@@ -42,8 +42,9 @@ static uint64_t expected_cost_ns(const struct admit *admit, size_t body_bytes)
 
 bool admit_is_short(const struct admit *admit, size_t body_bytes, uint64_t limit_ns)
 {
-    uint64_t cost_ns = expected_cost_ns(admit, body_bytes);
-    return cost_ns > 0 && cost_ns <= limit_ns;
+    uint64_t longest_ns = atomic_load_explicit(&admit->longest_ns, memory_order_relaxed);
+    return longest_ns > 0 && longest_ns <= limit_ns &&
+           expected_cost_ns(admit, body_bytes) <= limit_ns;
 }
 
 // Of what runs, half is done on the average.
@@ -89,7 +90,7 @@ void admit_take(struct admit *admit, struct slot *slot)
 
 static void learn(struct admit *admit, double x, double y)
 {
-    const double keep = 1.0 - 1.0 / admit_memory;
+    const double keep = 1.0 - 1.0 / ADMIT_MEMORY;
     admit->weight = admit->weight * keep + 1.0;
     double share = 1.0 / admit->weight, dx = x - admit->mean_x, dy = y - admit->mean_y;
     admit->mean_x += share * dx;
@@ -111,6 +112,16 @@ void admit_leave(struct admit *admit, struct slot *slot, uint64_t spent_ns)
         return;
     pthread_mutex_lock(&admit->lock);
     learn(admit, (double)slot->body_size, (double)spent_ns);
+    pthread_mutex_unlock(&admit->lock);
+}
+
+void admit_note_cpu(struct admit *admit, uint64_t cpu_ns)
+{
+    pthread_mutex_lock(&admit->lock);
+    uint64_t longest_ns = atomic_load_explicit(&admit->longest_ns, memory_order_relaxed);
+    longest_ns -= longest_ns / ADMIT_MEMORY;
+    atomic_store_explicit(&admit->longest_ns, cpu_ns > longest_ns ? cpu_ns : longest_ns,
+                          memory_order_relaxed);
     pthread_mutex_unlock(&admit->lock);
 }
 

@@ -23,6 +23,7 @@ struct admit {
     pthread_mutex_t lock;                    // of the rest: moments of (body bytes, cost in ns)
     double weight, mean_x, mean_y, var_x, cov_xy;
     _Atomic double at_zero, per_byte; // the line
+    _Atomic uint64_t longest_ns;      // of CPU, by a recent request; 0: none yet
 };
 
 void admit_init(struct admit *admit, size_t max_bytes, unsigned workers);
@@ -32,8 +33,8 @@ void admit_fini(struct admit *admit);
 // budget is used up; nothing was taken.
 MUST_USE bool admit_bytes(struct admit *admit, struct slot *slot, size_t more);
 
-// Whether a request with such a body is expected to take a worker at most `limit_ns`; false while
-// nothing was learnt.
+// Whether a request with such a body takes at most `limit_ns`: it is expected to, and no recent one
+// of any size took longer. False while nothing was learnt.
 bool admit_is_short(const struct admit *admit, size_t body_bytes, uint64_t limit_ns);
 // Whether a request with such a body, that came now, would be served by its deadline (0: none).
 bool admit_in_time(struct admit *admit, size_t body_bytes, uint64_t deadline_ns, uint64_t now_ns);
@@ -45,6 +46,8 @@ void admit_undo(struct admit *admit, struct slot *slot);
 void admit_take(struct admit *admit, struct slot *slot); // by a worker: it waits no more
 // It is no longer with the worker. `spent_ns` teaches what such a request costs; 0: nothing.
 void admit_leave(struct admit *admit, struct slot *slot, uint64_t spent_ns);
+// What a request took of the CPU, whatever came of it.
+void admit_note_cpu(struct admit *admit, uint64_t cpu_ns);
 
 // Seconds after which a refused client may come again: the wait, rounded up, at least 1.
 unsigned admit_retry_after_s(struct admit *admit);

@@ -295,7 +295,8 @@ static enum status start_http(struct daemon *daemon, unsigned index, unsigned pl
                    .live = &daemon->live,
                    .shard = metric_shard(daemon->metrics.set, thread),
                    .reader = thread,
-                   .serve = is_data ? &daemon->here[index] : NULL,
+                   // No more threads rank than there are workers.
+                   .serve = is_data && index < daemon->workers ? &daemon->here[index] : NULL,
                    // Fewer threads than workers would leave cores idle.
                    .few_connections =
                        daemon->io_threads >= daemon->workers ? DAEMON_FEW_CONNECTIONS : 1},
@@ -325,12 +326,13 @@ static enum status open_doors(struct daemon *daemon, struct diag *reterr)
     size_t count = 0;
     TRY(doors_listen(doors, reterr));
     if (doors->admin_socket.fd != LISTENER_NONE)
-        open[count++] =
-            (struct acceptor_door){doors->admin_socket.fd, daemon->admin_conns, admin, 1};
+        open[count++] = (struct acceptor_door){doors->admin_socket.fd, daemon->admin_conns, admin,
+                                               1, doors->admin_socket.path[0] == '\0'};
     if (doors->admin_fd != LISTENER_NONE)
-        open[count++] = (struct acceptor_door){doors->admin_fd, daemon->admin_conns, admin + 1, 1};
-    open[count++] =
-        (struct acceptor_door){doors->http_fd, daemon->conns, daemon->https, daemon->io_threads};
+        open[count++] =
+            (struct acceptor_door){doors->admin_fd, daemon->admin_conns, admin + 1, 1, false};
+    open[count++] = (struct acceptor_door){doors->http_fd, daemon->conns, daemon->https,
+                                           daemon->io_threads, doors->http_inherited};
     return acceptor_start(open, count, &daemon->acceptor, reterr);
 }
 

@@ -260,8 +260,8 @@ static int epoll_of(const struct http *http)
 }
 
 // The library has a loop of its own, but that one waits again when it has got exactly as many
-// events as it asks for at a time, 128, before it looks at any of them (MHD_epoll of 0.9.75). It
-// never waits here.
+// events as it asks for at a time, 128, before it looks at any of them (MHD_epoll of 0.9.75;
+// docs/decisions/0013-own-loop.md). It never waits here.
 static void *run(void *argument)
 {
     struct http *http = argument;

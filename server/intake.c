@@ -197,10 +197,11 @@ bool intake_end(struct intake *intake, struct slot *slot, const struct observe_c
 
 static bool may_rank(const struct intake *intake, const struct slot *slot, unsigned connections)
 {
-    return intake->serve != NULL && slot->route->serve != NULL &&
+    // What a packed body holds is not known.
+    return intake->serve != NULL && slot->route->serve != NULL && !slot->gzip &&
            connections <= intake->few_connections &&
            admit_is_short(intake->admit, slot->body_size, INTAKE_SHORT_NS) &&
-           queue_depth(intake->queue) == 0;
+           queue_is_idle(intake->queue);
 }
 
 bool intake_rank(struct intake *intake, struct slot *slot, unsigned connections)

@@ -68,9 +68,10 @@ static void answer(struct serve *serve, const struct live *live, struct slot *sl
 void worker_answer(struct serve *serve, const struct live *live, struct admit *admit,
                    struct slot *slot)
 {
-    uint64_t begun_ns = tick_ns();
+    uint64_t begun_ns = tick_ns(), begun_cpu_ns = tick_cpu_ns();
     admit_take(admit, slot);
     answer(serve, live, slot);
+    admit_note_cpu(admit, tick_cpu_ns() - begun_cpu_ns);
     admit_leave(admit, slot, slot->reply.code == STATUS_OK ? tick_ns() - begun_ns : 0);
 }
 

@@ -58,7 +58,8 @@ static void start(struct bench *bench, size_t max_reply_bytes)
         STATUS_OK);
     assert_int_equal(listen(bench->listen_fd, 4 * CONNECTIONS), 0);
     assert_int_equal(http_start(&bench->parts, &bench->http, NULL), STATUS_OK);
-    const struct acceptor_door door = {bench->listen_fd, bench->parts.conns, &bench->http, 1};
+    const struct acceptor_door door = {bench->listen_fd, bench->parts.conns, &bench->http, 1,
+                                       false};
     assert_int_equal(acceptor_start(&door, 1, &bench->acceptor, NULL), STATUS_OK);
 }
 
