@@ -4,6 +4,9 @@
 
 // A request counts e^-1 after about this many others.
 enum { ADMIT_MEMORY = 256 };
+// The longest of the recent ones may be so many times what is called short: interrupts and page
+// faults count as its CPU, too.
+enum { ADMIT_OUTLIER = 4 };
 // A wait that is foreseen is a mean, and some take longer. Half of the time that there is keeps the
 // workers as busy as all of it would, and leaves the rest to bad luck.
 static const double admit_margin = 2.0;
@@ -43,7 +46,7 @@ static uint64_t expected_cost_ns(const struct admit *admit, size_t body_bytes)
 bool admit_is_short(const struct admit *admit, size_t body_bytes, uint64_t limit_ns)
 {
     uint64_t longest_ns = atomic_load_explicit(&admit->longest_ns, memory_order_relaxed);
-    return longest_ns > 0 && longest_ns <= limit_ns &&
+    return longest_ns > 0 && longest_ns <= ADMIT_OUTLIER * limit_ns &&
            expected_cost_ns(admit, body_bytes) <= limit_ns;
 }
 

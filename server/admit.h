@@ -34,7 +34,7 @@ void admit_fini(struct admit *admit);
 MUST_USE bool admit_bytes(struct admit *admit, struct slot *slot, size_t more);
 
 // Whether a request with such a body takes at most `limit_ns`: it is expected to, and no recent one
-// of any size took longer. False while nothing was learnt.
+// of any size took several times as long. False while nothing was learnt.
 bool admit_is_short(const struct admit *admit, size_t body_bytes, uint64_t limit_ns);
 // Whether a request with such a body, that came now, would be served by its deadline (0: none).
 bool admit_in_time(struct admit *admit, size_t body_bytes, uint64_t deadline_ns, uint64_t now_ns);
