@@ -108,23 +108,21 @@ static void learn(struct admit *admit, double x, double y)
                           memory_order_relaxed);
 }
 
-void admit_leave(struct admit *admit, struct slot *slot, uint64_t spent_ns)
+static void note_longest(struct admit *admit, uint64_t cpu_ns)
 {
-    atomic_fetch_sub_explicit(&admit->running_ns, slot->cost_ns, memory_order_relaxed);
-    if (spent_ns == 0)
-        return;
-    pthread_mutex_lock(&admit->lock);
-    learn(admit, (double)slot->body_size, (double)spent_ns);
-    pthread_mutex_unlock(&admit->lock);
-}
-
-void admit_note_cpu(struct admit *admit, uint64_t cpu_ns)
-{
-    pthread_mutex_lock(&admit->lock);
     uint64_t longest_ns = atomic_load_explicit(&admit->longest_ns, memory_order_relaxed);
     longest_ns -= longest_ns / ADMIT_MEMORY;
     atomic_store_explicit(&admit->longest_ns, cpu_ns > longest_ns ? cpu_ns : longest_ns,
                           memory_order_relaxed);
+}
+
+void admit_leave(struct admit *admit, struct slot *slot, const struct admit_spent *spent)
+{
+    atomic_fetch_sub_explicit(&admit->running_ns, slot->cost_ns, memory_order_relaxed);
+    pthread_mutex_lock(&admit->lock);
+    note_longest(admit, spent->cpu_ns);
+    if (spent->wall_ns > 0)
+        learn(admit, (double)slot->body_size, (double)spent->wall_ns);
     pthread_mutex_unlock(&admit->lock);
 }
 

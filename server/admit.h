@@ -26,6 +26,11 @@ struct admit {
     _Atomic uint64_t longest_ns;      // of CPU, by a recent request; 0: none yet
 };
 
+struct admit_spent {
+    uint64_t wall_ns; // by one that was served; 0: it was not
+    uint64_t cpu_ns;  // whatever came of it
+};
+
 void admit_init(struct admit *admit, size_t max_bytes, unsigned workers);
 void admit_fini(struct admit *admit);
 
@@ -44,10 +49,8 @@ MUST_USE bool admit_enter(struct admit *admit, struct slot *slot, uint64_t now_n
 // It did not get into the queue, or its deadline has passed there: by who moved it from QUEUED.
 void admit_undo(struct admit *admit, struct slot *slot);
 void admit_take(struct admit *admit, struct slot *slot); // by a worker: it waits no more
-// It is no longer with the worker. `spent_ns` teaches what such a request costs; 0: nothing.
-void admit_leave(struct admit *admit, struct slot *slot, uint64_t spent_ns);
-// What a request took of the CPU, whatever came of it.
-void admit_note_cpu(struct admit *admit, uint64_t cpu_ns);
+// It is no longer with the worker; what it took teaches what the next will.
+void admit_leave(struct admit *admit, struct slot *slot, const struct admit_spent *spent);
 
 // Seconds after which a refused client may come again: the wait, rounded up, at least 1.
 unsigned admit_retry_after_s(struct admit *admit);

@@ -34,7 +34,9 @@ struct http {
     int wake_fd; // eventfd: a connection was resumed or has come, or it is the end
     atomic_bool ended;
     atomic_uint open; // connections
-    bool begun;       // the library has told of the connection that it was given; I/O thread only
+    // Of the I/O thread alone.
+    bool begun; // the library has told of the connection that it was given
+    bool ranks; // what it ended last it ranked itself
     pthread_mutex_t lock;
     size_t arrived;
     int arrivals[]; // (arrived <= parts.max_connections), sockets on their way to the I/O thread
@@ -139,6 +141,18 @@ static enum MHD_Result note_argument(void *cls, enum MHD_ValueKind kind, const c
     return MHD_YES;
 }
 
+// Who ranks has long slices, as a worker has; who only reads and sends comes first.
+static void note_work(struct http *http, bool ranks)
+{
+    if (http->ranks == ranks)
+        return;
+    http->ranks = ranks;
+    if (ranks)
+        priority_steady();
+    else
+        priority_prompt();
+}
+
 // The request is whole.
 static enum MHD_Result end(struct http *http, struct MHD_Connection *connection, struct slot *slot)
 {
@@ -146,7 +160,10 @@ static enum MHD_Result end(struct http *http, struct MHD_Connection *connection,
     struct observe_call call = {.reader = intake->reader, .openmetrics = slot->openmetrics};
     if (slot->route != NULL && slot->route->answer != NULL)
         MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, note_argument, &call);
-    if (!intake_end(intake, slot, &call) || intake_rank(intake, slot, http_open_count(http)))
+    if (!intake_end(intake, slot, &call))
+        return send_reply(http, connection, slot);
+    note_work(http, intake_rank(intake, slot, http_open_count(http)));
+    if (http->ranks)
         return send_reply(http, connection, slot);
     enter(http, connection, CONNS_WORK);
     MHD_suspend_connection(connection); // asleep before anybody can wake it
@@ -270,9 +287,9 @@ static void *run(void *argument)
     priority_prompt();
     while (!atomic_load_explicit(&http->ended, memory_order_acquire)) {
         MHD_UNSIGNED_LONG_LONG timeout_ms; // there are none but 0: something is left to do
-        poll(probes, 2, MHD_get_timeout(http->daemon, &timeout_ms) == MHD_YES ? 0 : -1);
         eventfd_t ignored;
-        if (probes[0].revents != 0)
+        if (MHD_get_timeout(http->daemon, &timeout_ms) != MHD_YES && poll(probes, 2, -1) > 0 &&
+            probes[0].revents != 0)
             (void)eventfd_read(http->wake_fd, &ignored); // first: what it tells is done below
         for (int socket_fd; (socket_fd = next_arrival(http)) >= 0;)
             begin_connection(http, socket_fd);

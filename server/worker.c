@@ -45,15 +45,10 @@ static void call_of(const struct slot *slot, struct slot_answer *answer, struct 
     };
 }
 
+// Into slot->reply.
 static void answer(struct serve *serve, const struct live *live, struct slot *slot)
 {
     struct slot_answer *reply = &slot->reply;
-    // Expired meanwhile, its socket may be somebody else's by now.
-    if (client_gone(slot) && slot_state(slot) == SLOT_TAKEN) {
-        server_metrics_shed(serve->shard, SERVER_METRICS_CLIENT_GONE);
-        slot_fail(reply, NULL, STATUS_UNAVAILABLE);
-        return;
-    }
     struct serve_call call;
     call_of(slot, reply, &call);
     reply->code = slot->route->serve(serve, &call, &reply->body);
@@ -71,8 +66,30 @@ void worker_answer(struct serve *serve, const struct live *live, struct admit *a
     uint64_t begun_ns = tick_ns(), begun_cpu_ns = tick_cpu_ns();
     admit_take(admit, slot);
     answer(serve, live, slot);
-    admit_note_cpu(admit, tick_cpu_ns() - begun_cpu_ns);
-    admit_leave(admit, slot, slot->reply.code == STATUS_OK ? tick_ns() - begun_ns : 0);
+    const struct admit_spent spent = {
+        .wall_ns = slot->reply.code == STATUS_OK ? tick_ns() - begun_ns : 0,
+        .cpu_ns = tick_cpu_ns() - begun_cpu_ns,
+    };
+    admit_leave(admit, slot, &spent);
+}
+
+static void give_up(struct worker *worker, struct slot *slot)
+{
+    static const struct admit_spent nothing = {.wall_ns = 0};
+    server_metrics_shed(worker->serve.shard, SERVER_METRICS_CLIENT_GONE);
+    slot_fail(&slot->reply, NULL, STATUS_UNAVAILABLE);
+    admit_take(worker->parts->admit, slot);
+    admit_leave(worker->parts->admit, slot, &nothing);
+}
+
+static void work(struct worker *worker, struct slot *slot)
+{
+    const struct worker_parts *parts = worker->parts;
+    // Expired meanwhile, its socket may be somebody else's by now.
+    if (client_gone(slot) && slot_state(slot) == SLOT_TAKEN)
+        give_up(worker, slot);
+    else
+        worker_answer(&worker->serve, parts->live, parts->admit, slot);
 }
 
 // The slot's reply is made, unless the deadline thread was faster: then it has woken the
@@ -96,10 +113,11 @@ static void *run(void *argument)
     while (queue_take(parts->queue, &item)) {
         struct slot *slot = item;
         if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
-            worker_answer(&worker->serve, parts->live, parts->admit, slot);
-        const struct serve_facts facts = slot->reply.facts;
-        if (finish(parts, slot) && facts.late)
-            server_metrics_shed(worker->serve.shard, facts.shed);
+            work(worker, slot);
+        bool late = slot->reply.facts.late;
+        enum server_metrics_shed shed = slot->reply.facts.shed;
+        if (finish(parts, slot) && late)
+            server_metrics_shed(worker->serve.shard, shed);
     }
     return NULL;
 }

@@ -41,7 +41,7 @@ static void serve(struct admit *admit, size_t body_bytes, uint64_t spent_ns)
     struct slot slot = slot_of(body_bytes, 0);
     assert_true(admit_enter(admit, &slot, 1));
     admit_take(admit, &slot);
-    admit_leave(admit, &slot, spent_ns);
+    admit_leave(admit, &slot, &(struct admit_spent){spent_ns, spent_ns});
 }
 
 // cost = 1 ms + 2 us a byte: 3 ms for 1000 bytes, 5 ms for 2000
@@ -119,7 +119,7 @@ static void test_an_idle_server_takes_a_request_whatever_it_learnt(void **state)
     assert_false(admit_enter(&admit, &second, 1));
     admit_take(&admit, &first);
     assert_false(admit_enter(&admit, &second, 1));
-    admit_leave(&admit, &first, 3 * MS);
+    admit_leave(&admit, &first, &(struct admit_spent){3 * MS, 3 * MS});
     assert_true(admit_enter(&admit, &second, 1));
     admit_fini(&admit);
 }

@@ -163,7 +163,7 @@ static void take_one(struct bench *bench)
         admit_take(bench->intake.admit, slot);
         deadline_remove(bench->intake.deadline, slot);
         assert_true(slot_move(slot, SLOT_TAKEN, SLOT_DONE));
-        admit_leave(bench->intake.admit, slot, 0);
+        admit_leave(bench->intake.admit, slot, &(struct admit_spent){.wall_ns = 0});
     }
     slot_release(slot);
 }
@@ -315,14 +315,13 @@ static void test_expired_ones_leave_their_places(void **state)
     assert_int_equal(atomic_load(&bench.admit.waiting_ns), 0);
 }
 
-// One that was served in `cost_ns` says what the next will cost.
-static void teach(struct bench *bench, uint64_t cost_ns)
+// One that was served says what the next will cost.
+static void teach(struct bench *bench, uint64_t wall_ns, uint64_t cpu_ns)
 {
     struct slot served = {.body_size = 2};
     assert_true(admit_enter(&bench->admit, &served, 1));
     admit_take(&bench->admit, &served);
-    admit_leave(&bench->admit, &served, cost_ns);
-    admit_note_cpu(&bench->admit, cost_ns);
+    admit_leave(&bench->admit, &served, &(struct admit_spent){wall_ns, cpu_ns});
 }
 
 static bool ranks(struct bench *bench, unsigned connections)
@@ -356,7 +355,7 @@ static void test_who_is_ranked_at_once(void **state)
     bench.intake.serve = &serve;
     bench.intake.few_connections = 4;
     assert_false(ranks(&bench, 1)); // nobody knows how long it takes
-    teach(&bench, MS / 2);
+    teach(&bench, MS / 2, MS / 2);
     assert_true(ranks(&bench, 1));
     assert_true(ranks(&bench, 4));
     assert_false(ranks(&bench, 5));
@@ -366,12 +365,12 @@ static void test_who_is_ranked_at_once(void **state)
     take_one(&bench);
     intake_release(&bench.intake, waiting);
     assert_true(ranks(&bench, 1));
-    admit_note_cpu(&bench.admit, 20 * MS); // one of many may be long
+    teach(&bench, MS / 2, 20 * MS); // one of many is long
     for (int i = 0; i < 100; i++)
-        teach(&bench, MS / 2);
+        teach(&bench, MS / 2, MS / 2);
     assert_false(ranks(&bench, 1));
     for (int i = 0; i < 3000; i++)
-        teach(&bench, MS / 2);
+        teach(&bench, MS / 2, MS / 2);
     assert_true(ranks(&bench, 1));
     queue_close(bench.intake.queue); // the end
     assert_false(ranks(&bench, 1));
