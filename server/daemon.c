@@ -373,7 +373,8 @@ static enum status announce(const struct daemon *daemon, int ready_fd, struct di
                    : snprintf(line, sizeof(line), "%u %u\n", doors->http_port, doors->admin_port);
     if (write(ready_fd, line, (size_t)size) != size)
         return diag_errno(reterr, "", "--ready-fd");
-    close(ready_fd);
+    if (ready_fd > STDERR_FILENO)
+        close(ready_fd);
     return STATUS_OK;
 }
 

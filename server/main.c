@@ -8,6 +8,7 @@
 #include "server/server_config.h"
 #include "server/server_metrics.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -57,7 +58,7 @@ static const char help_top[] =
     "  --listen ADDRESS     --http.listen=ADDRESS\n"
     "  --admin-socket PATH  --admin.socket=PATH\n"
     "  --ready-fd N         write the bound port (and that of admin.port) and a newline to\n"
-    "                       descriptor N when ready\n"
+    "                       descriptor N, which is open already, when ready\n"
     "  --check-config       read the options, say whether they are valid, and end\n"
     "  --dump-config        print the options that would be in force, as YAML\n"
     "  --check-model FILE   load a student and prove it as ctrd would, tell what it is, and end\n"
@@ -77,6 +78,9 @@ static enum status read_ready_fd(const char *text, struct command *command, stru
     int64_t fd;
     if (num_parse_i64(span_of(text), &fd) != STATUS_OK || fd < 0 || fd > INT_MAX)
         return diag_set(reterr, STATUS_USAGE, "--ready-fd: '%s' is not a descriptor", text);
+    // Else it would be the number of a file that is opened later.
+    if (fcntl((int)fd, F_GETFD) < 0)
+        return diag_set(reterr, STATUS_USAGE, "--ready-fd: descriptor %s is not open", text);
     command->ready_fd = (int)fd;
     return STATUS_OK;
 }

@@ -62,6 +62,7 @@ class Cli(unittest.TestCase):
                 (["--check-config", "--model.folder=a", "--http.listen=localhost"], 78, "http.listen: 'localhost' is not a numeric address"),
                 (["--check-config", "--config", "/nonexistent"], 78, "/nonexistent"),
                 (["--http.port"], 2, "a value is missing"),
+                (["--ready-fd", "99"], 2, "--ready-fd: descriptor 99 is not open"),
                 (["--http.prot=1"], 2, "ctrd --help"),
                 (["--set", "http.port"], 78, "expected key=value"),
                 (["extra"], 2, "'extra' is not expected"),
