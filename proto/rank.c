@@ -47,7 +47,8 @@ enum status rank_check_ids(const struct rank_request *request, struct arena *are
     enum status code = STATUS_OK;
     for (size_t i = 0; code == STATUS_OK && i < request->count; i++) {
         struct span id = request->candidates[i].id;
-        size_t at = (size_t)hash64(id.data, id.size, 0) & (slots - 1);
+        // Seeded by a place that no client knows: ids cannot be made to meet.
+        size_t at = (size_t)hash64(id.data, id.size, (uint64_t)(uintptr_t)table) & (slots - 1);
         while (table[at] != 0 && !span_equal(request->candidates[table[at] - 1].id, id))
             at = (at + 1) & (slots - 1);
         if (table[at] != 0)
