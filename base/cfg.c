@@ -215,8 +215,9 @@ MUST_USE static enum status cfg_take_text(struct cfg_reader *reader,
         reader->doc = doc;
     else
         yamldoc_adopt(reader->doc, doc);
-    return root == NULL ? STATUS_OK
-                        : cfg_value_from_node(option, root, reader->config, reader->diag);
+    static const struct yamldoc_node nothing = {.kind = YAMLDOC_NULL};
+    return cfg_value_from_node(option, root != NULL ? root : &nothing, reader->config,
+                               reader->diag);
 }
 
 // "http.port" -> "HTTP_PORT".
@@ -227,6 +228,14 @@ static const char *cfg_variable(const char *key, char text[CFG_NAME])
     for (size_t i = 0; i <= length; i++)
         text[i] = key[i] == '.' ? '_' : (char)toupper((unsigned char)key[i]);
     return text;
+}
+
+// Kubernetes sets such variables for a service of the program's name: CTRD_SERVICE_HOST, CTRD_PORT,
+// CTRD_PORT_8080_TCP, ...
+static bool cfg_is_service_link(struct span name)
+{
+    return span_is(name, "SERVICE_HOST") || span_starts(name, "SERVICE_PORT") ||
+           span_is(name, "PORT") || span_starts(name, "PORT_");
 }
 
 // `entry` is "NAME=value", NAME begins with the table's prefix.
@@ -250,6 +259,8 @@ MUST_USE static enum status cfg_read_variable(struct cfg_reader *reader, const c
         cfg_consider(name, known, &ignored, &distance);
         nearest = distance < before ? option : nearest;
     }
+    if (cfg_is_service_link(name))
+        return STATUS_OK;
     char full[2 * CFG_NAME];
     struct span near = {0};
     if (nearest != NULL) {

@@ -133,7 +133,15 @@ static void test_file(void **state)
 static void test_precedence(void **state)
 {
     (void)state;
-    char *environment[] = {"OTHER=1", "T_HTTP_PORT=2", "T_DATA_COLUMNS=[9]", "T_NAME=", NULL};
+    char *environment[] = {"OTHER=1",
+                           "T_HTTP_PORT=2",
+                           "T_DATA_COLUMNS=[9]",
+                           "T_NAME=",
+                           "T_SERVICE_HOST=10.0.0.1", // as Kubernetes sets them
+                           "T_SERVICE_PORT_HTTP=80",
+                           "T_PORT=tcp://10.0.0.1:80",
+                           "T_PORT_80_TCP_ADDR=10.0.0.1",
+                           NULL};
     const char *sets[] = {"http.port=3", "http.port=4", "name=a=b", "train.deep.er=1"};
     const char *yaml = "http: {port: 1}\ndata: {columns: [1, 2]}\nname: file\n";
     struct loaded a = load(yaml);
@@ -381,6 +389,11 @@ static void test_texts(void **state)
 static void test_trees(void **state)
 {
     (void)state;
+    char *empty[] = {"T_FEATURES=", NULL};
+    struct loaded none = load_all("features: [1]\n", empty, NULL, 0);
+    assert_int_equal(none.code, STATUS_OK);
+    assert_null(none.config.features);
+    unload(&none);
     char *environment[] = {"T_FEATURES=[{name: weak}]", NULL};
     const char *set = "features=[{name: \"a b\", size: 3}, [x, -y], null, 'q\"']";
     struct loaded a = load_all(NULL, environment, &set, 1);
