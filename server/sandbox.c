@@ -112,6 +112,8 @@ static const int allowed[] = {
 static int fill(scmp_filter_ctx filter)
 {
     int failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (failed == 0) // what is refused stands in the log of the kernel, too
+        failed = seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);
     for (size_t i = 0; failed == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
         failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     return failed != 0 ? failed : seccomp_load(filter);
