@@ -66,6 +66,19 @@ enum status doors_open(const struct server_config *config, const struct privileg
     return STATUS_OK;
 }
 
+enum status doors_check(const struct server_config *config, struct diag *reterr)
+{
+    struct privilege_ids ids;
+    TRY(privilege_find(config->security_user, &ids, reterr));
+    TRY(socketfile_check(config->admin_socket, reterr));
+    if (config->admin_port < 0)
+        return STATUS_OK;
+    struct secret token;
+    TRY(secret_load(config->admin_token_file, &token, reterr));
+    secret_fini(&token);
+    return STATUS_OK;
+}
+
 static enum status listen_on(int fd, const char *key, struct diag *reterr)
 {
     if (fd == LISTENER_NONE || listen(fd, SOMAXCONN) == 0)

@@ -28,6 +28,9 @@ void doors_init(struct doors *doors);
 MUST_USE enum status doors_open(const struct server_config *config, const struct privilege_ids *ids,
                                 struct doors *doors, struct diag *reterr);
 // Clients may come. Before that, a connection is refused by the kernel.
+// Whether doors_open would find what the configuration names, as far as that can be told without
+// opening it: the user, the place of the socket, the token. STATUS_CONFIG.
+MUST_USE enum status doors_check(const struct server_config *config, struct diag *reterr);
 MUST_USE enum status doors_listen(struct doors *doors, struct diag *reterr);
 // No client may come any more: nobody accepts, and the kernel refuses who tries, but for sockets
 // that somebody else has too.

@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "base/span.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -53,8 +54,10 @@ static enum status resolve(const char *address, uint16_t port, const char *key,
         .ai_socktype = SOCK_STREAM,
     };
     char service[8];
+    struct in_addr dotted; // getaddrinfo takes "0" and "127.1", too
     snprintf(service, sizeof(service), "%u", (unsigned)port);
-    return getaddrinfo(address, service, &wanted, ret_found) == 0
+    bool known = strchr(address, ':') != NULL || inet_pton(AF_INET, address, &dotted) == 1;
+    return known && getaddrinfo(address, service, &wanted, ret_found) == 0
                ? STATUS_OK
                : diag_at_path(reterr, STATUS_CONFIG, key, "'%s' is not a numeric address", address);
 }

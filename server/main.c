@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "model/scorer.h"
 #include "server/daemon.h"
+#include "server/doors.h"
 #include "server/server_config.h"
 #include "server/server_metrics.h"
 
@@ -59,7 +60,7 @@ static const char help_top[] =
     "  --admin-socket PATH  --admin.socket=PATH\n"
     "  --ready-fd N         write the bound port (and that of admin.port) and a newline to\n"
     "                       descriptor N, which is open already, when ready\n"
-    "  --check-config       read the options, say whether they are valid, and end\n"
+    "  --check-config       read the options, say whether they are valid here, and end\n"
     "  --dump-config        print the options that would be in force, as YAML\n"
     "  --check-model FILE   load a student and prove it as ctrd would, tell what it is, and end\n"
     "  --help-markdown      print the options as a Markdown table\n"
@@ -244,6 +245,7 @@ static enum status act(const struct command *command, const struct cfg_sources *
     struct buf text;
     buf_init(&text, MAIN_MAX_TEXT);
     if (command->action == CHECK_CONFIG) {
+        TRY(doors_check(config, reterr));
         buf_text(&text, "the configuration is valid\n");
         return print(&text, reterr);
     }

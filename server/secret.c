@@ -35,6 +35,12 @@ static enum status take(const struct file_bytes *bytes, const char *path, struct
         return diag_at_path(reterr, STATUS_CONFIG, secret_key,
                             "%s has %zu bytes, expected %d to %d", path, size, SECRET_LEAST_BYTES,
                             SECRET_MOST_BYTES);
+    // A header brings no others, and none at the ends.
+    for (size_t i = 0; i < size; i++)
+        if (bytes->data[i] < ' ' || bytes->data[i] > '~' ||
+            (bytes->data[i] == ' ' && (i == 0 || i + 1 == size)))
+            return diag_at_path(reterr, STATUS_CONFIG, secret_key,
+                                "byte %zu of %s cannot stand in a header", i + 1, path);
     digest_hex_of(bytes->data, size, ret_secret->digest);
     return STATUS_OK;
 }
@@ -51,6 +57,9 @@ enum status secret_load(const char *path, struct secret *ret_secret, struct diag
     if (code == STATUS_OK)
         code = file_read_fd(fd, path, SECRET_MOST_BYTES + 2, 0, &bytes, reterr);
     close(fd);
+    if (code == STATUS_TOO_LARGE)
+        return diag_at_path(reterr, STATUS_CONFIG, secret_key, "%s has more than %d bytes", path,
+                            SECRET_MOST_BYTES);
     if (code != STATUS_OK)
         return code;
     code = take(&bytes, path, ret_secret, reterr);

@@ -34,6 +34,10 @@ static enum status check(const struct server_config *config, struct diag *reterr
                             "give either this or models, not both");
     if (config->admin_port >= 0 && config->admin_token_file[0] == '\0')
         return diag_at_path(reterr, STATUS_CONFIG, "admin.token_file", "admin.port needs one");
+    if (config->http_max_held_bytes < config->http_max_body_bytes)
+        return diag_at_path(
+            reterr, STATUS_CONFIG, "http.max_held_bytes",
+            "is less than http.max_body_bytes: the largest body could never come in");
     TRY(listener_check(config->http_listen, "http.listen", reterr));
     struct lifecycle_plan plan;
     TRY(server_config_plan(config, &plan, reterr));

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -54,8 +55,7 @@ static enum status make(struct socketfile *file, uid_t uid, gid_t gid, struct di
     struct buf name;
     buf_over(&name, beside.sun_path, sizeof(beside.sun_path));
     buf_printf(&name, "%s.%ld", file->path, (long)getpid());
-    if (buf_status(&name) != STATUS_OK)
-        return diag_at_path(reterr, STATUS_CONFIG, socketfile_key, "the path is too long");
+    assert(buf_status(&name) == STATUS_OK); // socketfile_check
     unlink(beside.sun_path);
     mode_t before = umask(0177);
     int failed = bind(file->fd, (const struct sockaddr *)&beside, sizeof(beside));
@@ -74,14 +74,22 @@ static enum status make(struct socketfile *file, uid_t uid, gid_t gid, struct di
     return STATUS_OK;
 }
 
+enum status socketfile_check(const char *path, struct diag *reterr)
+{
+    // It is made beside its place, with the number of the process behind the name.
+    enum { MOST_BYTES = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof(".4194304") };
+    return strlen(path) <= MOST_BYTES
+               ? STATUS_OK
+               : diag_at_path(reterr, STATUS_CONFIG, socketfile_key,
+                              "the path is longer than %d bytes", (int)MOST_BYTES);
+}
+
 enum status socketfile_open(const char *path, uid_t uid, gid_t gid, struct socketfile *ret_file,
                             struct diag *reterr)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct socketfile file = {.fd = -1};
-    if (strlen(path) >= sizeof(address.sun_path))
-        return diag_at_path(reterr, STATUS_CONFIG, socketfile_key,
-                            "the path is longer than %zu bytes", sizeof(address.sun_path) - 1);
+    TRY(socketfile_check(path, reterr));
     memcpy(address.sun_path, path, strlen(path) + 1);
     memcpy(file.path, path, strlen(path) + 1);
     TRY(check_place(&address, reterr));

@@ -12,6 +12,8 @@ struct socketfile {
     ino_t inode;
 };
 
+// Whether a socket can have such a name: STATUS_CONFIG.
+MUST_USE enum status socketfile_check(const char *path, struct diag *reterr);
 // Mode 0600, of `uid` and `gid` (-1: as it is), from the moment that it has its name. The file that
 // a dead process has left is replaced; STATUS_CONFIG if somebody listens there, or the path is no
 // socket; STATUS_IO.

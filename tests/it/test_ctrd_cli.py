@@ -53,6 +53,9 @@ class Cli(unittest.TestCase):
 
     def test_faults_name_the_place(self):
         wrong = self.write("wrong.yaml", "model:\n  folder: a\nhttp:\n  prot: 1\n")
+        spaced, huge = self.write("spaced", "0123456789abcdef \n"), self.write("huge", "x" * 5000)
+        for token in (spaced, huge):
+            os.chmod(token, 0o600)
         plan = self.write("plan.yaml", "models:\n  - {folder: a, keep: 99}\n")
         for arguments, code, words in (
                 (["--check-config", "--config", wrong], 78, "wrong.yaml:4:3: unknown key 'http.prot', did you mean 'http.port'?"),
@@ -60,6 +63,17 @@ class Cli(unittest.TestCase):
                 (["--check-config", "--model.folder=a", "--http.port=70000"], 78, "http.port"),
                 (["--check-config"], 78, "no model is given"),
                 (["--check-config", "--model.folder=a", "--http.listen=localhost"], 78, "http.listen: 'localhost' is not a numeric address"),
+                (["--check-config", "--model.folder=a", "--http.listen=0"], 78, "http.listen: '0' is not a numeric address"),
+                (["--check-config", "--model.folder=a", "--http.listen=127.1"], 78, "http.listen: '127.1' is not"),
+                (["--check-config", "--model.folder=a", "--http.max_held_bytes=1k"], 78, "http.max_held_bytes: is less"),
+                (["--check-config", "--model.folder=a", "--security.user=nosuch"], 78, "security.user: there is no user 'nosuch'"),
+                (["--check-config", "--model.folder=a", "--admin.socket=" + "s" * 100], 78, "admin.socket: the path is longer than"),
+                (["--check-config", "--model.folder=a", "--admin.port=0", "--admin.token_file=/nonexistent/t"], 78,
+                 "admin.token_file: /nonexistent/t: No such file"),
+                (["--check-config", "--model.folder=a", "--admin.port=0", f"--admin.token_file={spaced}"], 78,
+                 f"admin.token_file: byte 17 of {spaced}"),
+                (["--check-config", "--model.folder=a", "--admin.port=0", f"--admin.token_file={huge}"], 78,
+                 f"admin.token_file: {huge} has"),
                 (["--check-config", "--config", "/nonexistent"], 78, "/nonexistent"),
                 (["--http.port"], 2, "a value is missing"),
                 (["--ready-fd", "99"], 2, "--ready-fd: descriptor 99 is not open"),

@@ -217,7 +217,7 @@ class Overload(Busy):
         self.finish(daemon, socks)
 
     def test_by_bytes(self):
-        daemon = self.start(f"http.max_held_bytes={3 * len(SLOW)}")
+        daemon = self.start(f"http.max_held_bytes={3 * len(SLOW)}", f"http.max_body_bytes={len(SLOW)}")
         socks = self.occupy(daemon)
         third = self.send(daemon, post(SLOW))
         until(lambda: daemon.metrics()["ctrd_queue_depth"] == 2, "two wait")

@@ -94,19 +94,21 @@ static void test_every_row_can_be_set_and_is_documented(void **state)
         const char *other = other_value(option, value, sizeof(value));
         snprintf(set, sizeof(set), "%s=%s", option->key, other);
         snprintf(variable + prefix, sizeof(variable) - (size_t)prefix, "%s", other);
-        // A list of models stands for the folder, the admin port needs its token.
+        // A list of models stands for the folder, the admin port needs its token, and bodies are no
+        // longer than what may be held.
         bool is_list = strcmp(option->key, "models") == 0;
         const char *sets[] = {is_list ? "http.port=8080" : folder_set[0], "admin.token_file=other",
-                              set};
+                              "http.max_body_bytes=1024", set};
         char *environment[] = {variable, NULL};
         struct server_config by_default, by_set, by_environment;
         struct diag diag = {0};
         const struct cfg_sources sources = {
-            .environment = environment, .sets = sets, .set_count = 2};
+            .environment = environment, .sets = sets, .set_count = 3};
         bool given = strcmp(option->key, "model.folder") == 0 ||
+                     strcmp(option->key, "http.max_body_bytes") == 0 ||
                      strcmp(option->key, "admin.token_file") == 0; // --set is the stronger one
         assert_int_equal(load_sets(folder_set, 1, &by_default, &diag), STATUS_OK);
-        assert_int_equal(load_sets(sets, 3, &by_set, &diag), STATUS_OK);
+        assert_int_equal(load_sets(sets, 4, &by_set, &diag), STATUS_OK);
         assert_int_equal(server_config_load(&sources, &by_environment, &diag), STATUS_OK);
         struct buf texts[3];
         dump(&by_default, &texts[0]);
