@@ -72,7 +72,7 @@ static const char help_top[] =
     "\n"
     "Options (key, default, meaning; SIGHUP: taken without a restart):\n";
 
-enum { OPTION_CONFIG = 256, OPTION_SET, OPTION_READY_FD, OPTION_ACTION };
+enum { OPTION_CONFIG = 256, OPTION_READY_FD, OPTION_ACTION };
 
 static enum status read_ready_fd(const char *text, struct command *command, struct diag *reterr)
 {
@@ -98,8 +98,16 @@ static enum status add_set(struct command *command, const char *key, size_t leng
     return STATUS_OK;
 }
 
-// "--KEY=VALUE" and "--KEY VALUE" of an option of the table, and two short names. *ret_used: how
-// many arguments that were; 0: it is for getopt.
+static enum status add_pair(struct command *command, const char *pair, struct diag *reterr)
+{
+    size_t length = strcspn(pair, "=");
+    if (pair[length] == '=')
+        return add_set(command, pair, length, pair + length + 1, reterr);
+    return diag_set(reterr, STATUS_CONFIG, "--set %s: expected key=value", pair);
+}
+
+// "--KEY=VALUE" and "--KEY VALUE" of an option of the table, two short names, and --set KEY=VALUE,
+// in their order. *ret_used: how many arguments that were; 0: it is for getopt.
 static enum status read_key(struct command *command, char **argv, int *ret_used,
                             struct diag *reterr)
 {
@@ -110,15 +118,17 @@ static enum status read_key(struct command *command, char **argv, int *ret_used,
         return STATUS_OK;
     struct span key = {argv[0] + 2, strcspn(argv[0] + 2, "=")};
     const char *value = key.data[key.size] == '=' ? key.data + key.size + 1 : argv[1];
+    bool is_set = span_is(key, "set");
     for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
         if (span_is(key, aliases[i][0]))
             key = span_of(aliases[i][1]);
-    if (!cfg_is_key(server_config_table(), key))
+    if (!is_set && !cfg_is_key(server_config_table(), key))
         return STATUS_OK;
     if (value == NULL)
         return diag_set(reterr, STATUS_USAGE, "%s: a value is missing", argv[0]);
     *ret_used = value == argv[1] ? 2 : 1;
-    return add_set(command, key.data, key.size, value, reterr);
+    return is_set ? add_pair(command, value, reterr)
+                  : add_set(command, key.data, key.size, value, reterr);
 }
 
 // Takes the options of the table out of argv; returns how many arguments are left.
@@ -145,12 +155,6 @@ static enum status take_option(struct command *command, int option, struct diag 
         return STATUS_OK;
     case OPTION_READY_FD:
         return read_ready_fd(optarg, command, reterr);
-    case OPTION_SET: {
-        size_t length = strcspn(optarg, "=");
-        if (optarg[length] == '=')
-            return add_set(command, optarg, length, optarg + length + 1, reterr);
-        return diag_set(reterr, STATUS_CONFIG, "--set %s: expected key=value", optarg);
-    }
     case OPTION_ACTION + CHECK_MODEL:
         command->model = optarg;
         break;
@@ -167,7 +171,6 @@ static enum status read_command(int argc, char **argv, struct command *command, 
 {
     static const struct option options[] = {
         {"config", required_argument, NULL, OPTION_CONFIG},
-        {"set", required_argument, NULL, OPTION_SET},
         {"ready-fd", required_argument, NULL, OPTION_READY_FD},
         {"help", no_argument, NULL, OPTION_ACTION + HELP},
         {"version", no_argument, NULL, OPTION_ACTION + VERSION},

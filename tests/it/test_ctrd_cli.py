@@ -43,6 +43,8 @@ class Cli(unittest.TestCase):
         for line in ("  port: 3\n", "  queue: 8\n", "  level: warn\n", "  timeout_ms: 9\n", '  listen: "0.0.0.0"\n',
                      '  socket: "/run/x.sock"\n', '  name: "ctr"\n'):
             self.assertIn(line, out)
+        for flags, port in ((("--set", "http.port=1", "--http.port=2"), 2), (("--http.port=2", "--set=http.port=1"), 1)):
+            self.assertIn(f"  port: {port}\n", self.run_it("--dump-config", "--model.folder=a", *flags)[0])
 
     def test_a_dump_is_a_configuration(self):
         first, _ = self.run_it("--dump-config", "--models=[{folder: a, keep: 2, labels: {canary: latest}}]", "--log.format=json")
