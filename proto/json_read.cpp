@@ -103,7 +103,8 @@ enum status read_version(row_build &r, value &v, struct rank_request *to)
         to->label = text;
         return STATUS_OK;
     }
-    bool valid = text.data == nullptr || num_parse_u64(text, &to->version) == STATUS_OK;
+    bool valid = text.data == nullptr ||
+                 (text.data[0] != '0' && num_parse_u64(text, &to->version) == STATUS_OK);
     return valid && to->version > 0 ? STATUS_OK
                                     : fail_found(r, "a whole number above 0, or a label", token);
 }

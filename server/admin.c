@@ -1,6 +1,7 @@
 #include "server/admin.h"
 
-#include "base/num.h"
+#include "model/store.h"
+#include "proto/json_fault.h"
 #include "proto/json_text.h"
 #include "proto/json_value.h"
 #include "proto/rank.h"
@@ -25,13 +26,20 @@ static enum status read_body(const struct slot *slot, struct json_value **ret_bo
     return diag_set(reterr, STATUS_INVALID, "expected an object");
 }
 
+static enum status unknown_key(const char *key, bool takes_label, struct diag *reterr)
+{
+    char name[JSON_FAULT_TEXT];
+    json_fault_escape(span_of(key), JSON_FAULT_FOREIGN, name, sizeof(name));
+    return diag_at_path(reterr, STATUS_INVALID, name, "unknown member; expected version%s",
+                        takes_label ? ", label" : " or nothing");
+}
+
 static enum status check_keys(const struct json_value *body, bool takes_label, struct diag *reterr)
 {
     for (size_t i = 0; i < json_value_size(body); i++) {
         const char *key = json_value_key_at(body, i);
         if (strcmp(key, "version") != 0 && !(takes_label && strcmp(key, "label") == 0))
-            return diag_set(reterr, STATUS_INVALID, "unknown member; expected version%s",
-                            takes_label ? ", label" : " or nothing");
+            return unknown_key(key, takes_label, reterr);
     }
     return STATUS_OK;
 }
@@ -49,7 +57,7 @@ static enum status read_version(const struct json_value *body, uint64_t *ret_ver
         return STATUS_OK;
     }
     if (json_value_kind(value) == JSON_VALUE_TEXT &&
-        num_parse_u64(json_value_text(value), ret_version) == STATUS_OK && *ret_version > 0)
+        store_version_parse(json_value_text(value), ret_version))
         return STATUS_OK;
     return diag_at_path(reterr, STATUS_INVALID, "version", "expected a whole number above 0");
 }

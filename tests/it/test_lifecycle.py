@@ -166,6 +166,10 @@ class Reload(Models):
             self.assertEqual(status, 500, reply)
             self.assertRegex(reply["error"], r"^version 2: \S+ .*\S$")
             self.assertNotIn(str(self.path), reply["error"])
+        for wish, words in (({"verison": 1}, "verison: unknown member"), ({"version": "01"}, "version: expected a whole number")):
+            status, reply = daemon.admin("POST", "/v1/models/demo/load", wish)
+            self.assertEqual(status, 400, reply)
+            self.assertIn(words, reply["error"])
         self.assertEqual(daemon.admin("POST", "/v1/models/demo/load", {"version": 3})[0], 404)
         self.assertEqual(self.states(daemon)[0], {1: "serving", 2: "failed"})  # there is no 3 to have failed
         self.assertEqual(daemon.version_of(), 1)

@@ -158,6 +158,7 @@ class Serve(ctrdtest.DaemonTest):
             ({"explain": True, "candidates": [candidate()]}, 400, "explain"),
             ({"slots": -1, "candidates": [candidate()]}, 400, "slots"),
             ({"wrong": 1, "candidates": [candidate()]}, 400, "wrong"),
+            ({"version": "01", "candidates": [candidate()]}, 400, "version"),
             ({"candidates": [candidate(id=f"c{i}") for i in range(2001)]}, 413, "candidates"),
         ]
         for body, status, place in cases:
