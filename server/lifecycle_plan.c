@@ -54,8 +54,12 @@ static enum status read_versions(const struct yamldoc_node *node, struct lifecyc
 {
     if (node->kind != YAMLDOC_LIST || node->count == 0 || node->count > REGISTRY_MOST_VERSIONS)
         return fail(node, reterr, "expected a list of 1 to 8 versions");
-    for (size_t i = 0; i < node->count; i++)
+    for (size_t i = 0; i < node->count; i++) {
         TRY(read_version(node->items[i], &model->versions[i], reterr));
+        for (size_t k = 0; k < i; k++)
+            if (model->versions[k] == model->versions[i])
+                return fail(node->items[i], reterr, "a version stands there twice");
+    }
     model->version_count = node->count;
     return STATUS_OK;
 }
@@ -82,8 +86,10 @@ static enum status read_labels(const struct yamldoc_node *node, struct lifecycle
         if (!lifecycle_label_valid(label->name))
             return fail(node->keys[i], reterr, "a label begins with no digit, and is not latest");
         label->version = 0;
-        if (node->items[i]->kind != YAMLDOC_SCALAR || !span_is(node->items[i]->text, "latest"))
-            TRY(read_version(node->items[i], &label->version, reterr));
+        const struct yamldoc_node *item = node->items[i];
+        if (item->kind != YAMLDOC_SCALAR ||
+            (!span_is(item->text, "latest") && !store_version_parse(item->text, &label->version)))
+            return fail(item, reterr, "expected a version, a whole number above 0, or latest");
     }
     model->label_count = node->count;
     return STATUS_OK;
@@ -122,7 +128,9 @@ static enum status read_model(const struct yamldoc_node *node, struct lifecycle_
         return fail(node, reterr, "give either keep or versions, not both");
     if (model->version_count == 0 && model->keep == 0)
         model->keep = PLAN_KEEP;
-    return model->name[0] != '\0' ? STATUS_OK : store_name(model->folder, model->name, reterr);
+    if (model->name[0] != '\0' || store_name(model->folder, model->name, NULL) == STATUS_OK)
+        return STATUS_OK;
+    return fail(node, reterr, "the folder's name is no name of a model: give one, name: ...");
 }
 
 static enum status check_twice(const struct lifecycle_plan *plan, const struct yamldoc_node *node,
