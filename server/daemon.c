@@ -62,12 +62,20 @@ int daemon_wait_signal(const struct daemon *daemon, int timeout_ms)
     return (int)info.ssi_signo;
 }
 
-// Before it is ready, nobody reads signals.
+// Before it is ready, nobody reads signals. 0: none that ends it has come.
+static int signal_to_end(void)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT};
+    sigset_t set;
+    for (size_t i = 0; sigpending(&set) == 0 && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (sigismember(&set, numbers[i]) == 1)
+            return numbers[i];
+    return 0;
+}
+
 static bool is_told_to_end(void)
 {
-    sigset_t set;
-    return sigpending(&set) == 0 &&
-           (sigismember(&set, SIGTERM) || sigismember(&set, SIGINT) || sigismember(&set, SIGQUIT));
+    return signal_to_end() != 0;
 }
 
 // Every connection is a descriptor; the usual soft limit of 1024 is less than the default needs.
@@ -442,16 +450,16 @@ enum status daemon_run(struct server_config *config, const struct cfg_sources *s
     struct daemon daemon = {.config = config, .sources = sources, .signal_fd = -1};
     doors_init(&daemon.doors);
     enum status code = start(&daemon, reterr);
-    bool early = code != STATUS_OK && is_told_to_end();
+    int early = code != STATUS_OK ? signal_to_end() : 0;
     if (code == STATUS_OK)
         code = announce(&daemon, ready_fd, reterr);
     if (code == STATUS_OK)
         run_until_stopped(&daemon);
     size_t left = atomic_load_explicit(&daemon.observe.inflight, memory_order_relaxed);
     stop(&daemon);
-    if (early) // what was left undone is no fault
-        LOG_EVENT(LOG_INFO, "stopped before it was ready", LOG_I("workers", daemon.workers));
+    if (early != 0) // what was left undone is no fault
+        LOG_EVENT(LOG_INFO, "stopped before it was ready", LOG_S("signal", sigabbrev_np(early)));
     else if (code == STATUS_OK)
         LOG_EVENT(LOG_INFO, "stopped", LOG_I("in_flight", left));
-    return early ? STATUS_OK : code;
+    return early != 0 ? STATUS_OK : code;
 }
