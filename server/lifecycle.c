@@ -69,6 +69,13 @@ const struct registry_version *lifecycle_serving(const struct lifecycle_entry *e
     return stable != NULL ? stable : entry->current;
 }
 
+uint64_t lifecycle_tell(struct lifecycle_entry *entry)
+{
+    const struct registry_version *serving = lifecycle_serving(entry);
+    entry->told = serving != NULL ? serving->number : 0;
+    return entry->told;
+}
+
 static void fill_model(const struct lifecycle_entry *entry, struct registry_model *model)
 {
     snprintf(model->name, sizeof(model->name), "%s", entry->plan->name);
@@ -402,8 +409,10 @@ static enum status find_resident(struct lifecycle *lifecycle, const char *model,
 static enum status publish_or_undo(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                                    const struct lifecycle_entry *old, struct diag *reterr)
 {
-    if (lifecycle_publish(lifecycle) == STATUS_OK)
+    if (lifecycle_publish(lifecycle) == STATUS_OK) {
+        (void)lifecycle_tell(entry); // the event is the caller's
         return STATUS_OK;
+    }
     *entry = *old;
     return diag_set(reterr, STATUS_NO_MEMORY, "no memory");
 }

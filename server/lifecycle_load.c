@@ -330,12 +330,20 @@ static void drop_former(struct lifecycle *lifecycle, struct lifecycle_entry *ent
     entry->former = NULL;
 }
 
-static void publish(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+// Under the lock, which it leaves: what was changed is published, and then told.
+static void settle(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
-    if (lifecycle_publish(lifecycle) == STATUS_OK)
-        return;
-    entry->starved = true;
-    LOG_EVENT(LOG_ERROR, "no memory to publish a model", LOG_S("model", entry->plan->name));
+    drop_former(lifecycle, entry);
+    evict(lifecycle, entry);
+    bool published = lifecycle_publish(lifecycle) == STATUS_OK;
+    uint64_t before = entry->told, now = published ? lifecycle_tell(entry) : before;
+    entry->starved = entry->starved || !published;
+    unlock(lifecycle);
+    if (!published)
+        LOG_EVENT(LOG_ERROR, "no memory to publish a model", LOG_S("model", entry->plan->name));
+    if (now != before)
+        LOG_EACH(LOG_INFO, "model serves", LOG_S("model", entry->plan->name), LOG_I("version", now),
+                 LOG_I("before", before));
 }
 
 void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
@@ -363,11 +371,8 @@ void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
         lock(lifecycle);
         struct registry_version *newest = mark_policy(entry, &list, wanted);
         follow(entry, newest);
-        drop_former(lifecycle, entry);
         set_labels(entry, newest);
-        evict(lifecycle, entry);
-        publish(lifecycle, entry);
-        unlock(lifecycle);
+        settle(lifecycle, entry);
     }
     free(wanted);
     store_list_fini(&list);
@@ -416,10 +421,7 @@ enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_ent
         entry->held = false;
         serve(entry, resident->version);
     }
-    drop_former(lifecycle, entry);
-    evict(lifecycle, entry);
-    publish(lifecycle, entry);
-    unlock(lifecycle);
+    settle(lifecycle, entry);
     return STATUS_OK;
 }
 

@@ -35,6 +35,7 @@ struct lifecycle_entry {
     bool held;        // after a rollback
     bool starved;     // the last look ran out of memory
     uint64_t loading; // version; 0: none
+    uint64_t told;    // version of which the log says that it serves; 0: none
     size_t next_failure;
     struct lifecycle_failure failures[LIFECYCLE_FAILURES];
     uint64_t loads, failed_loads;
@@ -76,6 +77,8 @@ struct lifecycle_resident *lifecycle_resident(struct lifecycle_entry *entry, uin
 // Under the lock: what serves those who name no version: the label stable, or the current one;
 // NULL: none.
 const struct registry_version *lifecycle_serving(const struct lifecycle_entry *entry);
+// Under the lock: the log tells of what serves now. Returns its version, 0: nothing does.
+uint64_t lifecycle_tell(struct lifecycle_entry *entry);
 // Under the lock: makes the view of all entries the one that serves.
 MUST_USE enum status lifecycle_publish(struct lifecycle *lifecycle);
 

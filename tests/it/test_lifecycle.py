@@ -125,8 +125,10 @@ class Choice(Models):
         until(lambda: daemon.metrics().get(CURRENT.format("demo", 3)) is not None, "version 3 resident")
         self.hup(daemon)
         self.assertEqual((daemon.version_of(), daemon.version_of(version=3)), (1, 3))
+        self.assertNotIn("model serves model=demo version=3", daemon.stderr())
         self.assertEqual(daemon.admin("POST", "/v1/models/demo/load"), (200, {"model": "demo", "version": "3"}))
         self.assertEqual(daemon.version_of(), 3)
+        daemon.wait_for_log("model serves model=demo version=3 before=1")  # nothing was loaded
         self.assertEqual(daemon.metrics()['ctrd_model_held{model="demo"}'], 0)
         self.assertEqual(daemon.stop(), 0)
 
