@@ -324,6 +324,69 @@ enum status cfg_load(const struct cfg_table *table, const struct cfg_sources *so
     return STATUS_OK;
 }
 
+// ---- where a value came from -----------------------------------------------------------------
+
+static bool cfg_blame_set(const struct cfg_sources *sources, const char *key, struct diag *diag)
+{
+    char place[CFG_NAME + 16];
+    for (size_t i = 0; i < sources->set_count; i++) {
+        const char *set = sources->sets[i];
+        if (!span_is((struct span){set, strcspn(set, "=")}, key))
+            continue;
+        snprintf(place, sizeof(place), "--set %s", key);
+        diag_in_file(diag, place);
+        return true;
+    }
+    return false;
+}
+
+static bool cfg_blame_variable(const struct cfg_table *table, const struct cfg_sources *sources,
+                               const char *key, struct diag *diag)
+{
+    char variable[CFG_NAME], place[2 * CFG_NAME];
+    int start = snprintf(place, sizeof(place), "environment ");
+    snprintf(place + start, sizeof(place) - (size_t)start, "%s%s", table->env_prefix,
+             cfg_variable(key, variable));
+    for (char *const *entry = sources->environment; entry != NULL && *entry != NULL; entry++) {
+        if (!span_is((struct span){*entry, strcspn(*entry, "=")}, place + start))
+            continue;
+        diag_in_file(diag, place);
+        return true;
+    }
+    return false;
+}
+
+static void cfg_blame_file(const char *file, const struct yamldoc *doc, const char *key,
+                           struct diag *diag)
+{
+    char part[CFG_NAME];
+    const struct yamldoc_node *node = yamldoc_root(doc);
+    while (node != NULL && key[0] != '\0') {
+        int length = (int)strcspn(key, ".");
+        snprintf(part, sizeof(part), "%.*s", length, key);
+        node = node->kind == YAMLDOC_MAP ? yamldoc_get(node, part) : NULL;
+        key += length + (key[length] == '.' ? 1 : 0);
+    }
+    if (node == NULL)
+        return; // the default
+    diag_in_file(diag, file);
+    if (diag->line != 0)
+        return; // within a tree
+    diag->line = node->line;
+    diag->column = node->column;
+}
+
+void cfg_blame(const struct cfg_table *table, const struct cfg_sources *sources,
+               const struct yamldoc *doc, struct diag *diag)
+{
+    if (diag == NULL || diag->file[0] != '\0' || !cfg_is_key(table, span_of(diag->path)))
+        return;
+    const char *key = diag->path;
+    if (!cfg_blame_set(sources, key, diag) && !cfg_blame_variable(table, sources, key, diag) &&
+        sources->file != NULL)
+        cfg_blame_file(sources->file, doc, key, diag);
+}
+
 void cfg_fini(const struct cfg_table *table, void *config)
 {
     for (size_t i = 0; i < table->count; i++)

@@ -88,6 +88,10 @@ struct cfg_sources {
 // place.
 MUST_USE enum status cfg_load(const struct cfg_table *table, const struct cfg_sources *sources,
                               void *config, struct yamldoc **ret_doc, struct diag *reterr);
+// Completes a fault that was found after cfg_load: where the option got its value that the path of
+// `diag` names. Leaves one that names a file, or no option. `doc` is that of cfg_load.
+void cfg_blame(const struct cfg_table *table, const struct cfg_sources *sources,
+               const struct yamldoc *doc, struct diag *diag);
 void cfg_fini(const struct cfg_table *table, void *config); // frees texts and lists
 
 // Exchanges the live options that differ, and tells the keys of the others that do: `running` has

@@ -32,7 +32,8 @@ DOORS = {
     "jansson.h": "proto/json_value.c",
     "simdjson.h": "proto/json_read.cpp",
     "cblas.h": "model/kernels/blas.c",
-    "microhttpd.h": ("server/http.c", "tests/bench/bench_threads.c"),  # the latter is what it is compared with
+    "dlfcn.h": "server/library_error.c",
+    "microhttpd.h": ("server/http.c", "server/library_error.c", "tests/bench/bench_threads.c"),  # the latter is what it is compared with
     "seccomp.h": "server/sandbox.c",
     "sqlite3.h": "server/state.c",
     "lmdb.h": "model/items_lmdb.c",

@@ -11,7 +11,8 @@ import subprocess
 import sys
 
 FOLDERS = ("base", "proto", "model", "server", "loadtest")
-MORE = {"base/status.c": ("diag",)}  # a diag goes with every status
+MORE = {"base/status.c": ("diag",),  # a diag goes with every status
+        "server/library_error.c": ("MHD_queue_response",)}  # docs/decisions/0014-library-errors.md
 
 
 def prefixes(source):

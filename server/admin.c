@@ -44,13 +44,15 @@ static enum status check_keys(const struct json_value *body, bool takes_label, s
     return STATUS_OK;
 }
 
-// 42 or "42"; absent: 0.
-static enum status read_version(const struct json_value *body, uint64_t *ret_version,
-                                struct diag *reterr)
+// 42 or "42"; absent, or null where there may be none: 0.
+static enum status read_version(const struct json_value *body, bool may_be_none,
+                                uint64_t *ret_version, struct diag *reterr)
 {
     const struct json_value *value = json_value_get(body, "version");
     *ret_version = 0;
     if (value == NULL)
+        return STATUS_OK;
+    if (may_be_none && json_value_kind(value) == JSON_VALUE_NULL)
         return STATUS_OK;
     if (json_value_kind(value) == JSON_VALUE_INT && json_value_int(value) > 0) {
         *ret_version = (uint64_t)json_value_int(value);
@@ -92,11 +94,12 @@ static enum status read_wish(const struct slot *slot, bool takes_label, struct w
     *ret_wish = (struct wish){.version = 0};
     enum status code = check_keys(body, takes_label, reterr);
     if (code == STATUS_OK)
-        code = read_version(body, &ret_wish->version, reterr);
+        code = read_version(body, takes_label, &ret_wish->version, reterr);
     if (code == STATUS_OK && takes_label)
         code = read_label(body, ret_wish->label, reterr);
-    if (code == STATUS_OK && takes_label && ret_wish->version == 0)
-        code = diag_at_path(reterr, STATUS_INVALID, "version", "expected a whole number above 0");
+    if (code == STATUS_OK && takes_label && json_value_get(body, "version") == NULL)
+        code = diag_at_path(reterr, STATUS_INVALID, "version",
+                            "expected a whole number above 0, or null to take the label away");
     json_value_free(body);
     return code;
 }

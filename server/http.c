@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/tick.h"
+#include "server/library_error.h"
 #include "server/priority.h"
 #include "server/reply.h"
 #include "server/server_metrics.h"
@@ -285,6 +286,7 @@ static void *run(void *argument)
     struct pollfd probes[] = {{.fd = http->wake_fd, .events = POLLIN},
                               {.fd = epoll_of(http), .events = POLLIN}};
     priority_prompt();
+    library_error_count(http->parts.intake.shard);
     while (!atomic_load_explicit(&http->ended, memory_order_acquire)) {
         MHD_UNSIGNED_LONG_LONG timeout_ms; // there are none but 0: something is left to do
         eventfd_t ignored;

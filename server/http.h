@@ -2,8 +2,8 @@
 //
 // An instance is one I/O thread (epoll) with the connections that it is given (acceptor.h). It
 // reads requests into slots (intake.h); the connection sleeps while a worker or the admin plane has
-// the slot. Every answer of ours to a fault is {"error": ...}. A request line or header block that
-// cannot be parsed at all is answered by the library, with 4xx and no JSON.
+// the slot. Every answer to a fault is {"error": ...}, also where the library cannot parse what
+// came and asks nobody (library_error.h).
 #pragma once
 
 #include "base/status.h"

@@ -31,7 +31,7 @@ static void unlock(struct lifecycle *lifecycle)
     pthread_mutex_unlock(&lifecycle->lock);
 }
 
-static void wake(struct lifecycle *lifecycle)
+void lifecycle_wake(struct lifecycle *lifecycle)
 {
     eventfd_write(lifecycle->wake_fd, 1);
 }
@@ -52,14 +52,30 @@ struct lifecycle_resident *lifecycle_resident(struct lifecycle_entry *entry, uin
     return NULL;
 }
 
+bool lifecycle_plans_label(const struct lifecycle_model *model, const char *name)
+{
+    for (size_t i = 0; i < model->label_count; i++)
+        if (strcmp(model->labels[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+size_t lifecycle_label_at(const struct lifecycle_entry *entry, const char *name)
+{
+    size_t at = 0;
+    while (at < entry->label_count && strcmp(entry->labels[at].name, name) != 0)
+        at++;
+    return at;
+}
+
 // ---- views -----------------------------------------------------------------------------------
 
 static const struct registry_version *label_of(const struct lifecycle_entry *entry,
                                                const char *name)
 {
-    for (size_t i = 0; i < entry->label_count; i++)
-        if (strcmp(entry->labels[i].name, name) == 0)
-            return entry->labels[i].version;
+    size_t at = lifecycle_label_at(entry, name);
+    if (at < entry->label_count)
+        return entry->labels[at].version;
     return NULL;
 }
 
@@ -114,7 +130,7 @@ static struct lifecycle_command *next_command(struct lifecycle *lifecycle)
     return command;
 }
 
-static enum status no_model(const char *model, struct diag *reterr)
+enum status lifecycle_no_model(const char *model, struct diag *reterr)
 {
     return diag_at_path(reterr, STATUS_NOT_FOUND, "model", "no model \"%s\" is in the plan", model);
 }
@@ -125,7 +141,7 @@ static void do_command(struct lifecycle *lifecycle, struct lifecycle_command *co
     uint64_t version = command->version;
     struct lifecycle_entry *entry = lifecycle_find(lifecycle, command->model);
     enum status code =
-        entry == NULL ? no_model(command->model, &diag)
+        entry == NULL ? lifecycle_no_model(command->model, &diag)
                       : lifecycle_load_now(lifecycle, entry, command->version, &version, &diag);
     command->done(command->context, code, version, code == STATUS_OK ? NULL : &diag);
     free(command);
@@ -288,7 +304,7 @@ enum status lifecycle_start(struct registry *registry, const struct lifecycle_pl
     return STATUS_OK;
 }
 
-static enum status stopping(struct diag *reterr)
+enum status lifecycle_stopping(struct diag *reterr)
 {
     return diag_set(reterr, STATUS_UNAVAILABLE, "shutting down");
 }
@@ -300,7 +316,7 @@ void lifecycle_refuse(struct lifecycle *lifecycle)
     unlock(lifecycle);
     for (struct lifecycle_command *command; (command = next_command(lifecycle)) != NULL;) {
         struct diag diag;
-        command->done(command->context, stopping(&diag), 0, &diag);
+        command->done(command->context, lifecycle_stopping(&diag), 0, &diag);
         free(command);
     }
 }
@@ -311,7 +327,7 @@ void lifecycle_stop(struct lifecycle *lifecycle)
         return;
     lifecycle_refuse(lifecycle);
     if (lifecycle->started) {
-        wake(lifecycle);
+        lifecycle_wake(lifecycle);
         pthread_join(lifecycle->thread, NULL);
     }
     lifecycle->started = false;
@@ -346,7 +362,7 @@ enum status lifecycle_configure(struct lifecycle *lifecycle, const struct lifecy
     lifecycle->next_plan = copy;
     unlock(lifecycle);
     lifecycle_plan_fini(&older);
-    wake(lifecycle);
+    lifecycle_wake(lifecycle);
     return STATUS_OK;
 }
 
@@ -355,7 +371,7 @@ void lifecycle_rescan(struct lifecycle *lifecycle)
     lock(lifecycle);
     lifecycle->rescan = true;
     unlock(lifecycle);
-    wake(lifecycle);
+    lifecycle_wake(lifecycle);
 }
 
 void lifecycle_load(struct lifecycle *lifecycle, const char *model, uint64_t version,
@@ -377,107 +393,9 @@ void lifecycle_load(struct lifecycle *lifecycle, const char *model, uint64_t ver
     }
     unlock(lifecycle);
     if (!stopped) {
-        wake(lifecycle);
+        lifecycle_wake(lifecycle);
         return;
     }
     free(command);
-    done(context, stopping(&diag), 0, &diag);
-}
-
-// Under the lock.
-static enum status find_resident(struct lifecycle *lifecycle, const char *model, uint64_t version,
-                                 struct lifecycle_entry **ret_entry,
-                                 struct registry_version **ret_version, struct diag *reterr)
-{
-    struct lifecycle_entry *entry = *ret_entry = lifecycle_find(lifecycle, model);
-    if (lifecycle->stopped)
-        return stopping(reterr);
-    if (entry == NULL)
-        return no_model(model, reterr);
-    if (version == 0 && entry->before == NULL)
-        return diag_at_path(reterr, STATUS_NOT_FOUND, "version", "no version served before");
-    struct lifecycle_resident *resident =
-        lifecycle_resident(entry, version != 0 ? version : entry->before->number);
-    if (resident == NULL)
-        return diag_at_path(reterr, STATUS_NOT_FOUND, "version",
-                            "version %" PRIu64 " is not resident", version);
-    *ret_version = resident->version;
-    return STATUS_OK;
-}
-
-// Under the lock: all or nothing.
-static enum status publish_or_undo(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
-                                   const struct lifecycle_entry *old, struct diag *reterr)
-{
-    if (lifecycle_publish(lifecycle) == STATUS_OK) {
-        (void)lifecycle_tell(entry); // the event is the caller's
-        return STATUS_OK;
-    }
-    *entry = *old;
-    return diag_set(reterr, STATUS_NO_MEMORY, "no memory");
-}
-
-static enum status roll_back(struct lifecycle *lifecycle, const char *model, uint64_t version,
-                             uint64_t *ret_version, struct diag *reterr)
-{
-    struct lifecycle_entry *entry;
-    struct registry_version *target;
-    TRY(find_resident(lifecycle, model, version, &entry, &target, reterr));
-    const struct lifecycle_entry old = *entry;
-    if (target != entry->current)
-        entry->before = entry->current;
-    entry->current = target;
-    entry->held = true;
-    for (size_t i = 0; i < entry->label_count; i++)
-        if (strcmp(entry->labels[i].name, "stable") == 0)
-            entry->labels[i].version = target;
-    *ret_version = target->number;
-    TRY(publish_or_undo(lifecycle, entry, &old, reterr));
-    LOG_EVENT(LOG_INFO, "model rolled back", LOG_S("model", model), LOG_S("version", target->text));
-    return STATUS_OK;
-}
-
-void lifecycle_rollback(struct lifecycle *lifecycle, const char *model, uint64_t version,
-                        lifecycle_done_fn *done, void *context)
-{
-    struct diag diag = {0};
-    uint64_t chosen = version;
-    lock(lifecycle);
-    enum status code = roll_back(lifecycle, model, version, &chosen, &diag);
-    unlock(lifecycle);
-    wake(lifecycle); // to free the replaced view
-    done(context, code, chosen, code == STATUS_OK ? NULL : &diag);
-}
-
-static enum status put_label(struct lifecycle *lifecycle, const char *model, const char *name,
-                             uint64_t version, struct diag *reterr)
-{
-    struct lifecycle_entry *entry;
-    struct registry_version *target;
-    TRY(find_resident(lifecycle, model, version, &entry, &target, reterr));
-    const struct lifecycle_entry old = *entry;
-    size_t at = 0;
-    while (at < entry->label_count && strcmp(entry->labels[at].name, name) != 0)
-        at++;
-    if (at == REGISTRY_MOST_LABELS)
-        return diag_at_path(reterr, STATUS_INVALID, "label", "the model has %d labels already",
-                            REGISTRY_MOST_LABELS);
-    entry->label_count += at == entry->label_count;
-    snprintf(entry->labels[at].name, sizeof(entry->labels[at].name), "%s", name);
-    entry->labels[at].version = target;
-    TRY(publish_or_undo(lifecycle, entry, &old, reterr));
-    LOG_EVENT(LOG_INFO, "model labelled", LOG_S("model", model), LOG_S("label", name),
-              LOG_S("version", target->text));
-    return STATUS_OK;
-}
-
-void lifecycle_label(struct lifecycle *lifecycle, const char *model, const char *label,
-                     uint64_t version, lifecycle_done_fn *done, void *context)
-{
-    struct diag diag = {0};
-    lock(lifecycle);
-    enum status code = put_label(lifecycle, model, label, version, &diag);
-    unlock(lifecycle);
-    wake(lifecycle);
-    done(context, code, version, code == STATUS_OK ? NULL : &diag);
+    done(context, lifecycle_stopping(&diag), 0, &diag);
 }

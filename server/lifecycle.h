@@ -90,7 +90,7 @@ void lifecycle_load(struct lifecycle *lifecycle, const char *model, uint64_t ver
                     lifecycle_done_fn *done, void *context);
 // These two are done before they return. STATUS_NOT_FOUND if the version is not resident. After a
 // rollback the model is held: new versions are loaded, but do not serve until an explicit load or a
-// new plan. Version 0: the one that served before.
+// new plan. Version 0: the one that served before; of a label: nothing, and it goes.
 void lifecycle_rollback(struct lifecycle *lifecycle, const char *model, uint64_t version,
                         lifecycle_done_fn *done, void *context);
 void lifecycle_label(struct lifecycle *lifecycle, const char *model, const char *label,

@@ -17,11 +17,17 @@ static bool same_plan(const struct lifecycle_model *a, const struct lifecycle_mo
     return same;
 }
 
-// The model has another plan: what was done by hand is over.
+// The model has another plan: what was done by hand is over. A label that the plan names stays
+// where it is until the version is there that the plan gives it.
 static void let_move(struct lifecycle_entry *entry)
 {
     entry->held = false;
-    entry->label_count = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < entry->label_count; i++)
+        if (lifecycle_plans_label(entry->plan, entry->labels[i].name))
+            entry->labels[kept++] = entry->labels[i];
+    entry->label_count = kept;
+    memset(entry->moved, 0, sizeof(entry->moved));
     for (size_t i = 0; i < entry->count; i++)
         entry->residents[i].asked = false;
 }

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "server/lifecycle_state.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -267,35 +268,32 @@ static struct registry_version *mark_policy(struct lifecycle_entry *entry,
     return newest;
 }
 
-static void set_label(struct lifecycle_entry *entry, const char *name,
-                      const struct registry_version *version)
+// What the plan gives the label, or NULL: it is not there. A rollback holds `stable`, too.
+static const struct registry_version *planned(struct lifecycle_entry *entry,
+                                              const struct lifecycle_label *label,
+                                              const struct registry_version *newest)
 {
-    size_t at = 0;
-    while (at < entry->label_count && strcmp(entry->labels[at].name, name) != 0)
-        at++;
-    if (at == REGISTRY_MOST_LABELS)
-        return; // the plan has at most as many, and lifecycle_label checks
-    entry->label_count += at == entry->label_count;
-    struct registry_label *label = &entry->labels[at];
-    snprintf(label->name, sizeof(label->name), "%s", name);
-    label->version = version;
+    if (label->version == 0)
+        return entry->held && strcmp(label->name, "stable") == 0 ? entry->current : newest;
+    const struct lifecycle_resident *resident = lifecycle_resident(entry, label->version);
+    return resident != NULL ? resident->version : NULL;
 }
 
-static void set_labels(struct lifecycle_entry *entry, struct registry_version *newest)
+// A label that somebody has moved stays where it is, unless it follows the newest.
+static void set_labels(struct lifecycle_entry *entry, const struct registry_version *newest)
 {
     for (size_t i = 0; i < entry->plan->label_count; i++) {
         const struct lifecycle_label *label = &entry->plan->labels[i];
-        struct registry_version *version = newest;
-        if (label->version != 0) {
-            struct lifecycle_resident *resident = lifecycle_resident(entry, label->version);
-            version = resident != NULL ? resident->version : NULL;
-        }
-        bool set = false;
-        for (size_t k = 0; k < entry->label_count; k++)
-            set = set || strcmp(entry->labels[k].name, label->name) == 0;
-        // A label that somebody has moved stays where it is, unless it follows the newest.
-        if (version != NULL && (!set || label->version == 0))
-            set_label(entry, label->name, version);
+        const struct registry_version *version = planned(entry, label, newest);
+        size_t at = lifecycle_label_at(entry, label->name);
+        bool stays = at < entry->label_count && entry->moved[at] && label->version != 0;
+        if (version == NULL || stays)
+            continue;
+        assert(at < REGISTRY_MOST_LABELS); // lifecycle_label leaves room for those of the plan
+        entry->label_count += at == entry->label_count;
+        snprintf(entry->labels[at].name, sizeof(entry->labels[at].name), "%s", label->name);
+        entry->labels[at].version = version;
+        entry->moved[at] = false;
     }
 }
 

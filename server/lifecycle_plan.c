@@ -18,7 +18,20 @@ bool lifecycle_label_valid(const char *name)
 
 static enum status fail(const struct yamldoc_node *node, struct diag *reterr, const char *words)
 {
-    return diag_at_line(reterr, STATUS_CONFIG, "", node->line, node->column, "models: %s", words);
+    if (reterr == NULL)
+        return STATUS_CONFIG;
+    diag_at_path(reterr, STATUS_CONFIG, "models", "%s", words);
+    reterr->line = node->line;
+    reterr->column = node->column;
+    return STATUS_CONFIG;
+}
+
+static enum status unknown_key(const struct yamldoc_node *key, struct diag *reterr)
+{
+    char words[160];
+    snprintf(words, sizeof(words), "'%.60s' is none of name, folder, keep, versions and labels",
+             key->kind == YAMLDOC_SCALAR ? key->text.data : "");
+    return fail(key, reterr, words);
 }
 
 static enum status set_folder(struct lifecycle_model *model, const char *folder,
@@ -107,9 +120,7 @@ static enum status read_member(const struct yamldoc_node *key, const struct yaml
     if (span_is(key->text, "labels"))
         return read_labels(item, model, reterr);
     if (!span_is(key->text, "folder"))
-        return diag_at_line(reterr, STATUS_CONFIG, "", key->line, key->column,
-                            "models: '%.60s' is none of name, folder, keep, versions and labels",
-                            key->kind == YAMLDOC_SCALAR ? key->text.data : "");
+        return unknown_key(key, reterr);
     if (item->kind != YAMLDOC_SCALAR || item->text.size == 0)
         return fail(item, reterr, "folder: expected a path");
     return set_folder(model, item->text.data, reterr);

@@ -32,10 +32,11 @@ struct lifecycle_entry {
     struct registry_version *current, *before;                       // resident, or NULL
     size_t label_count;
     struct registry_label labels[REGISTRY_MOST_LABELS];
-    bool held;        // after a rollback
-    bool starved;     // the last look ran out of memory
-    uint64_t loading; // version; 0: none
-    uint64_t told;    // version of which the log says that it serves; 0: none
+    bool moved[REGISTRY_MOST_LABELS]; // the label, by hand
+    bool held;                        // after a rollback
+    bool starved;                     // the last look ran out of memory
+    uint64_t loading;                 // version; 0: none
+    uint64_t told;                    // version of which the log says that it serves; 0: none
     size_t next_failure;
     struct lifecycle_failure failures[LIFECYCLE_FAILURES];
     uint64_t loads, failed_loads;
@@ -72,8 +73,14 @@ struct lifecycle {
 MUST_USE enum status lifecycle_plan_copy(const struct lifecycle_plan *plan,
                                          struct lifecycle_plan *ret_copy, struct diag *reterr);
 
+void lifecycle_wake(struct lifecycle *lifecycle); // the thread
+enum status lifecycle_stopping(struct diag *reterr);
+enum status lifecycle_no_model(const char *model, struct diag *reterr);
+bool lifecycle_plans_label(const struct lifecycle_model *model, const char *name);
 struct lifecycle_entry *lifecycle_find(struct lifecycle *lifecycle, const char *model);
 struct lifecycle_resident *lifecycle_resident(struct lifecycle_entry *entry, uint64_t version);
+// Where the label is in `labels`; label_count: nowhere.
+size_t lifecycle_label_at(const struct lifecycle_entry *entry, const char *name);
 // Under the lock: what serves those who name no version: the label stable, or the current one;
 // NULL: none.
 const struct registry_version *lifecycle_serving(const struct lifecycle_entry *entry);

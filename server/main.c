@@ -276,6 +276,8 @@ static enum status run(const struct command *command, struct diag *reterr)
     struct server_config config;
     TRY(server_config_load(&sources, &config, reterr));
     enum status code = act(command, &sources, &config, reterr);
+    if (code != STATUS_OK)
+        cfg_blame(server_config_table(), &sources, config.doc, reterr);
     server_config_fini(&config);
     return code;
 }

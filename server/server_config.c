@@ -52,6 +52,7 @@ enum status server_config_load(const struct cfg_sources *sources, struct server_
     TRY(cfg_load(&table, sources, &config, &config.doc, reterr));
     enum status code = check(&config, reterr);
     if (code != STATUS_OK) {
+        cfg_blame(&table, sources, config.doc, reterr);
         server_config_fini(&config);
         return code;
     }
@@ -66,24 +67,12 @@ void server_config_fini(struct server_config *config)
     config->doc = NULL;
 }
 
-// The file that `models` stands in, or that they were given by themselves.
-static const char *place_of_models(const struct server_config *config)
-{
-    const struct yamldoc_node *root = yamldoc_root(config->doc);
-    bool in_file =
-        root != NULL && root->kind == YAMLDOC_MAP && yamldoc_get(root, "models") == config->models;
-    return in_file ? yamldoc_name(config->doc) : "models";
-}
-
 enum status server_config_plan(const struct server_config *config, struct lifecycle_plan *ret_plan,
                                struct diag *reterr)
 {
     if (config->models == NULL)
         return lifecycle_plan_one(config->model_folder, config->model_name, ret_plan, reterr);
-    enum status code = lifecycle_plan_read(config->models, ret_plan, reterr);
-    if (code != STATUS_OK)
-        diag_in_file(reterr, place_of_models(config));
-    return code;
+    return lifecycle_plan_read(config->models, ret_plan, reterr);
 }
 
 const char *server_config_choice(const char *key, int index, char *word, size_t size)

@@ -23,10 +23,11 @@ static const char *const route_values[] = {
 };
 
 // The HTTP statuses that ctrd answers with; the last is for any that is missing here.
-static const int code_numbers[] = {200, 400, 401, 403, 404, 405, 413,
-                                   415, 417, 429, 431, 500, 503, 504};
-static const char *const code_values[] = {"200", "400", "401", "403", "404", "405", "413",  "415",
-                                          "417", "429", "431", "500", "503", "504", "other"};
+static const int code_numbers[] = {200, 400, 401, 403, 404, 405, 413, 414,
+                                   415, 417, 429, 431, 500, 503, 504, 505};
+static const char *const code_values[] = {"200", "400", "401", "403", "404",  "405",
+                                          "413", "414", "415", "417", "429",  "431",
+                                          "500", "503", "504", "505", "other"};
 _Static_assert(COUNT_OF(code_values) == COUNT_OF(code_numbers) + 1, "one text a number");
 
 #define STAGE_VALUE(id, text) text,

@@ -145,11 +145,13 @@ enum status experiment_open(const char *file, const char *folder, const char *co
     if (experiment->config.synth_lists > 0)
         TRY(experiment_name_data(experiment, reterr));
     enum status code = experiment_check(experiment, reterr);
+    if (code == STATUS_OK)
+        code = train_config_finish(&experiment->config.train, experiment->file, reterr);
     if (code != STATUS_OK) {
+        cfg_blame(&experiment_table, &sources, experiment->doc, reterr);
         diag_in_file(reterr, file);
-        return code;
     }
-    return train_config_finish(&experiment->config.train, experiment->file, reterr);
+    return code;
 }
 
 void experiment_close(struct experiment *experiment)

@@ -51,7 +51,7 @@ MUST_USE static enum status train_config_paths(const char *file, struct train_co
     return code;
 }
 
-MUST_USE static enum status train_config_check(const struct train_config *config, const char *file,
+MUST_USE static enum status train_config_check(const struct train_config *config,
                                                struct diag *reterr)
 {
     const char *words = NULL, *key = NULL;
@@ -86,16 +86,12 @@ MUST_USE static enum status train_config_check(const struct train_config *config
         key = "loss.alpha";
         words = "and loss.ratio say the same thing: give one of them";
     }
-    if (words == NULL)
-        return STATUS_OK;
-    enum status code = diag_at_path(reterr, STATUS_CONFIG, key, "%s", words);
-    diag_in_file(reterr, file);
-    return code;
+    return words == NULL ? STATUS_OK : diag_at_path(reterr, STATUS_CONFIG, key, "%s", words);
 }
 
 enum status train_config_finish(struct train_config *config, const char *file, struct diag *reterr)
 {
-    TRY(train_config_check(config, file, reterr));
+    TRY(train_config_check(config, reterr));
     return train_config_paths(file, config, reterr);
 }
 
@@ -107,7 +103,12 @@ enum status train_config_load(const struct train_config_source *source,
     *ret_doc = NULL;
     struct cfg_sources sources = {source->file, environ, source->sets, source->set_count};
     TRY(cfg_load(&train_config_table, &sources, ret_config, ret_doc, reterr));
-    return train_config_finish(ret_config, source->file, reterr);
+    enum status code = train_config_finish(ret_config, source->file, reterr);
+    if (code != STATUS_OK) {
+        cfg_blame(&train_config_table, &sources, *ret_doc, reterr);
+        diag_in_file(reterr, source->file);
+    }
+    return code;
 }
 
 void train_config_fini(struct train_config *config)

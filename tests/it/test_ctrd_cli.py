@@ -59,9 +59,14 @@ class Cli(unittest.TestCase):
         for token in (spaced, huge):
             os.chmod(token, 0o600)
         plan = self.write("plan.yaml", "models:\n  - {folder: a, keep: 99}\n")
+        late = self.write("late.yaml", "model: {folder: a}\nhttp:\n  max_held_bytes: 1k\nadmin:\n  socket: " + "s" * 120 + "\n")
         for arguments, code, words in (
                 (["--check-config", "--config", wrong], 78, "wrong.yaml:4:3: unknown key 'http.prot', did you mean 'http.port'?"),
                 (["--check-config", "--config", plan], 78, "plan.yaml:2:23: models: keep: expected 1 to 4 versions"),
+                (["--check-config", "--config", late], 78, "late.yaml:3:19: http.max_held_bytes: is less"),
+                (["--check-config", "--config", late, "--http.max_held_bytes=1g"], 78, "late.yaml:5:11: admin.socket: the path is longer"),
+                (["--check-config", "--config", late, "--http.max_held_bytes=2k"], 78, "--set http.max_held_bytes: http.max_held_bytes: is less"),
+                (["--check-config", "--models=[{folder: a, keep: 99}]"], 78, "--set models:1:20: models: keep: expected 1 to 4"),
                 (["--check-config", "--model.folder=a", "--http.port=70000"], 78, "http.port"),
                 (["--check-config"], 78, "no model is given"),
                 (["--check-config", "--model.folder=a", "--http.listen=localhost"], 78, "http.listen: 'localhost' is not a numeric address"),
@@ -86,6 +91,10 @@ class Cli(unittest.TestCase):
                 (["--model.folder=/nonexistent/demo", "--http.port=0"], 78, "/nonexistent/demo")):
             with self.subTest(arguments=arguments):
                 self.assertIn(words, self.run_it(*arguments, code=code)[1])
+        for name, value, words in (("CTRD_HTTP_MAX_HELD_BYTES", "1k", ": http.max_held_bytes: is less"),
+                                   ("CTRD_MODELS", "[{folder: a, keep: 99}]", ":1:20: models: keep: expected 1 to 4")):
+            models = [] if name == "CTRD_MODELS" else ["--model.folder=a"]
+            self.assertIn("environment " + name + words, self.run_it("--check-config", *models, code=78, env={name: value})[1])
         self.assertIn("CTRD_HTTP_PROT", self.run_it("--check-config", "--model.folder=a", code=78, env={"CTRD_HTTP_PROT": "1"})[1])
 
     def test_check_model(self):

@@ -234,6 +234,23 @@ class Http(ctrdtest.DaemonTest):
                     self.assertRegex(answer[:16], rb"^HTTP/1\.[01] [45]\d\d ")
         self.assertEqual(self.daemon.request("GET", "/livez")[0], 200)
 
+    def test_what_the_library_refuses_has_our_body_and_is_counted(self):
+        post = b"POST /v1/rank HTTP/1.1\r\nHost: x\r\n"
+        for status, data, words in (
+                (505, b"GET /livez HTTP/9.9\r\nHost: x\r\n\r\n", "HTTP/1.1"),
+                (400, post + b"Content-Length: 1x\r\n\r\n{", "not HTTP"),
+                (400, post + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", "not HTTP"),
+                (400, post + b"No colon\r\n\r\n", "not HTTP"),
+                (414, b"GET /" + b"a" * 70_000, "request line"),
+                (431, b"GET /livez HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 70_000, "header"),
+                (431, b'GET /livez HTTP/1.1\r\nHost: x\r\nCookie: a="\r\n\r\n', "header"),
+                (431, b"GET /?" + b"a&" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "header")):
+            counter = f'ctrd_http_requests_total{{route="other",method="other",code="{status}"}}'
+            before = self.daemon.metrics().get(counter, 0)
+            with self.subTest(data=data[:60]):
+                self.assertTrue(self.fault(self.exchange(data), status, words))
+                self.assertEqual(self.daemon.metrics()[counter], before + 1)
+
 
 class Idle(ctrdtest.DaemonTest):
     sets = ("http.idle_timeout_s=1",)

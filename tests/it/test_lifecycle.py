@@ -103,10 +103,14 @@ class Choice(Models):
         self.assertEqual(daemon.admin(*label, {"label": "canary", "version": 1})[0], 200)
         self.assertEqual(daemon.version_of(version="canary"), 1)
         self.assertEqual(daemon.metrics()['ctrd_model_label{model="demo",version="1",label="canary"}'], 1)
+        self.assertEqual(daemon.admin(*label, {"label": "canary", "version": None}), (200, {"model": "demo", "version": "1"}))
+        self.assertEqual(daemon.rank(body_of(1, version="canary"))[0], 404)
+        self.assertEqual(daemon.admin(*label, {"label": "canary", "version": None})[0], 404)
         # What is not there or not asked for in the right way changes nothing.
         for request, body, status in ((load, {"version": 9}, 404), (rollback, {"version": 9}, 404),
                                       (label, {"label": "x", "version": 9}, 404), (label, {}, 400),
-                                      (label, {"label": "9x", "version": 1}, 400), (load, {"path": "/tmp"}, 400),
+                                      (label, {"label": "9x", "version": 1}, 400), (label, {"label": "x"}, 400),
+                                      (load, {"version": None}, 400), (load, {"path": "/tmp"}, 400),
                                       (load, {"version": "../1"}, 400), (load, [], 400), (load, {"version": 0}, 400)):
             got, reply = daemon.admin(*request, body)
             self.assertEqual((got, list(reply)), (status, ["error"]), (request, body, reply))

@@ -1,8 +1,9 @@
-// server/lifecycle: plans, and which version serves whatever happens to the folders.
+// server/lifecycle: which version serves whatever happens to the folders.
 #include "server/lifecycle.h"
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/yamldoc.h"
 #include "tests/support/check.h"
 #include "tests/support/make_checkpoint.h"
 #include "tests/support/model_case.h"
@@ -259,6 +260,92 @@ static void test_labels(void **state)
         assert_int_equal(label(&models, name, 3), STATUS_OK);
     }
     assert_int_equal(label(&models, "more", 3), STATUS_INVALID);
+    assert_int_equal(label(&models, "l0", 0), STATUS_OK); // the last takes its place
+    assert_int_equal(label(&models, "l0", 0), STATUS_NOT_FOUND);
+    assert_int_equal(chosen(&models, 0, "l5"), 3);
+    assert_int_equal(label(&models, "more", 3), STATUS_OK);
+    take_away(3);
+    model_case_close(&models);
+}
+
+// Returns when the thread has taken what was asked before: it does one command a round, at its end.
+static void wait_for_round(struct model_case *models)
+{
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(load(models, 99), STATUS_NOT_FOUND);
+}
+
+static void configure_text(struct model_case *models, const char *rest)
+{
+    struct yamldoc *doc;
+    struct lifecycle_plan plan;
+    char yaml[256];
+    snprintf(yaml, sizeof(yaml), "[{name: demo, folder: %s, %s}]", folder, rest);
+    assert_int_equal(yamldoc_parse(span_of(yaml), "x", &doc, NULL), STATUS_OK);
+    assert_int_equal(lifecycle_plan_read(yamldoc_root(doc), &plan, NULL), STATUS_OK);
+    assert_int_equal(lifecycle_configure(models->lifecycle, &plan, NULL), STATUS_OK);
+    wait_for_round(models);
+    lifecycle_plan_fini(&plan);
+    yamldoc_free(doc);
+}
+
+// A version that only a label keeps goes with it; the plan's labels have their places.
+static void test_a_label_is_taken_away(void **state)
+{
+    (void)state;
+    struct model_case models = start();
+    configure_text(&models, "keep: 1, labels: {late: 7}");
+    assert_int_equal(label(&models, "old", 2), STATUS_OK);
+    for (int i = 3; i <= 4; i++) {
+        put(i, true);
+        assert_int_equal(load(&models, 0), STATUS_OK);
+    }
+    assert_int_equal(chosen(&models, 2, NULL), 2);
+    assert_int_equal(label(&models, "old", 0), STATUS_OK);
+    wait_for_round(&models);
+    assert_int_equal(chosen(&models, 2, NULL), 0);
+    for (int i = 0; i < REGISTRY_MOST_LABELS - 1; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "l%d", i);
+        assert_int_equal(label(&models, name, 4), STATUS_OK);
+    }
+    assert_int_equal(label(&models, "more", 4), STATUS_INVALID);
+    assert_int_equal(label(&models, "late", 4), STATUS_OK);
+    assert_int_equal(label(&models, "late", 0), STATUS_OK);
+    assert_int_equal(label(&models, "more", 4), STATUS_INVALID);
+    take_away(4);
+    take_away(3);
+    model_case_close(&models);
+}
+
+static void test_labels_of_another_plan(void **state)
+{
+    (void)state;
+    struct model_case models = start();
+    configure_text(&models, "keep: 2, labels: {stable: latest, other: 1, old: 1}");
+    assert_int_equal(chosen(&models, 0, NULL), 2);
+    assert_int_equal(label(&models, "other", 2), STATUS_OK);
+    assert_int_equal(roll_back(&models, 1), STATUS_OK);
+    put(3, true);
+    lifecycle_rescan(models.lifecycle);
+    wait_for_round(&models);
+    assert_int_equal(chosen(&models, 3, NULL), 3);
+    assert_int_equal(chosen(&models, 0, NULL), 1); // stable, too, is held where it was put
+    assert_int_equal(chosen(&models, 0, "other"), 2);
+    assert_int_equal(label(&models, "stable", 0), STATUS_OK);
+    assert_int_equal(label(&models, "other", 0), STATUS_OK);
+    wait_for_round(&models);
+    assert_int_equal(chosen(&models, 0, "stable"), 1); // back, as the plan says, and still held
+    assert_int_equal(chosen(&models, 0, "other"), 1);
+    configure_text(&models, "keep: 2, labels: {stable: 4, other: 3}");
+    assert_int_equal(chosen(&models, 0, NULL), 1); // until there is a version 4
+    assert_int_equal(chosen(&models, 0, "other"), 3);
+    assert_int_equal(chosen(&models, 0, "old"), 0);
+    put(4, true);
+    lifecycle_rescan(models.lifecycle);
+    wait_for_round(&models);
+    assert_int_equal(chosen(&models, 0, NULL), 4);
+    take_away(4);
     take_away(3);
     model_case_close(&models);
 }
@@ -390,56 +477,6 @@ static void test_a_model_that_is_not_there(void **state)
     assert_int_equal(model_case_open(&models, "/nonexistent", "", 1, &diag), STATUS_CONFIG);
 }
 
-// ---- plans -----------------------------------------------------------------------------------
-
-static const struct {
-    const char *yaml, *fault; // NULL: it is one
-} plans[] = {
-    {"[{folder: a}, {folder: b, keep: 2, labels: {canary: latest, stable: 41}}]", NULL},
-    {"[{name: x, folder: a/b/c, versions: [41, 42]}]", NULL},
-    {"{folder: a}", "x:1:1: models: expected a list of 1 to 64 models"},
-    {"[]", "x:1:1: models: expected a list of 1 to 64 models"},
-    {"[{name: x}]", "x:1:2: models: a model has no folder"},
-    {"[{folder: a}, {folder: x/a}]", "x:1:15: models: two models have one name"},
-    {"[{folder: a, name: ../x}]",
-     "x:1:20: models: expected a name: a letter, digit or _, then up to 63 of these, '.' or '-'"},
-    {"[{folder: a, keep: 5}]", "x:1:20: models: keep: expected 1 to 4 versions"},
-    {"[{folder: a, keep: 2, versions: [1]}]",
-     "x:1:2: models: give either keep or versions, not both"},
-    {"[{folder: a, versions: [0]}]", "x:1:25: models: expected a version, a whole number above 0"},
-    {"[{folder: a, versions: [2, 1, 2]}]", "x:1:31: models: a version stands there twice"},
-    {"[{folder: a}, {folder: b/.x}]",
-     "x:1:15: models: the folder's name is no name of a model: give one, name: ..."},
-    {"[{folder: a, labels: {latest: 1}}]",
-     "x:1:23: models: a label begins with no digit, and is not latest"},
-    {"[{folder: a, labels: {7x: latest}}]",
-     "x:1:23: models: a label begins with no digit, and is not latest"},
-    {"[{folder: a, labels: {x: y}}]",
-     "x:1:26: models: expected a version, a whole number above 0, or latest"},
-    {"[{folder: a, url: x}]",
-     "x:1:14: models: 'url' is none of name, folder, keep, versions and labels"},
-};
-
-static void test_plans(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
-        struct yamldoc *doc;
-        struct lifecycle_plan plan;
-        struct diag diag = {0};
-        char text[1024];
-        assert_int_equal(yamldoc_parse(span_of(plans[i].yaml), "x", &doc, NULL), STATUS_OK);
-        enum status code = lifecycle_plan_read(yamldoc_root(doc), &plan, &diag);
-        assert_int_equal(code, plans[i].fault == NULL ? STATUS_OK : STATUS_CONFIG);
-        diag_in_file(&diag, "x"); // as who knows the file does
-        if (code == STATUS_OK)
-            lifecycle_plan_fini(&plan);
-        else
-            assert_string_equal(diag_format(&diag, text, sizeof(text)), plans[i].fault);
-        yamldoc_free(doc);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,12 +485,13 @@ int main(void)
         cmocka_unit_test(test_a_failed_load_keeps_the_hold),
         cmocka_unit_test(test_the_newest_beside_listed_versions),
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_a_label_is_taken_away),
+        cmocka_unit_test(test_labels_of_another_plan),
         cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_hundreds_of_loads_leave_nothing),
         cmocka_unit_test(test_a_model_that_moves_to_another_folder),
         cmocka_unit_test(test_the_end_answers_everybody),
         cmocka_unit_test(test_a_model_that_is_not_there),
-        cmocka_unit_test(test_plans),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
