@@ -1,7 +1,9 @@
 """Keep-alive connections, closed loop: throughput of ctrd at 2 to 512 of them, and of the same handler behind a thread
-per connection (bench_threads.c), in turns within one run. Tells too whether a connection of 64 waits for long.
+per connection (bench_threads.c), in turns within one run. Tells too whether a connection of 64 waits for long. With 2
+and 4 connections there are more rounds, and the thread per connection is asked twice in each: the ratio of the two
+is what a ratio is when nothing is different (A/A, paired.py).
 
-Usage: /usr/bin/python3 tests/bench/bench_connections.py [--rounds 3] [--seconds 4] [--apart] [BUILD]
+Usage: /usr/bin/python3 tests/bench/bench_connections.py [--rounds 3] [--pairs 20] [--seconds 3] [--apart] [BUILD]
 Servers and generator share all cores, a worker of ctrd on each; with --apart the servers have core 0, with one worker,
 and the generator core 1. One server at a time is asked.
 """
@@ -15,7 +17,11 @@ import subprocess
 import sys
 import tempfile
 
-COUNTS = (2, 4, 16, 64, 512)
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import paired  # noqa: E402
+
+FEW, MANY = (2, 4), (16, 64, 512)
+TURNS = ("ctrd", "threads", "again")  # again: threads, for A/A
 
 
 def write_bodies(path, candidates=100, width=136):
@@ -39,7 +45,8 @@ def ask(build, port, bodies, connections, seconds, cpus):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--pairs", type=int, default=20, help="rounds with 2 and 4 connections")
+    parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--apart", action="store_true")
     parser.add_argument("build", nargs="?", default="build/release")
     options = parser.parse_args()
@@ -56,33 +63,53 @@ def main():
                                  "--serve.queue=1024", "--drain.delay_ms=0", "--log.level=error",
                                  "--ready-fd", str(write_end)], pass_fds=[write_end])
         os.close(write_end)
-        threads = subprocess.Popen([*pinned, f"{build}/tests/bench_threads", models, str(1024 * options.rounds * len(COUNTS))],
+        most = sum(FEW) * 2 * options.pairs + sum(MANY) * options.rounds
+        threads = subprocess.Popen([*pinned, f"{build}/tests/bench_threads", models, str(most)],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         ports = {"ctrd": int(os.fdopen(read_end).readline()), "threads": int(threads.stdout.readline())}
-        seen, tail, worst = {}, {}, []
-        for _ in range(options.rounds):
-            for count in COUNTS:
-                for name, port in ports.items():
-                    report = ask(build, port, bodies, count, options.seconds, "[1]" if options.apart else "[]")
-                    seen.setdefault((name, count), []).append(report["ok"] / report["seconds"])
-                    tail.setdefault((name, count), []).append(report["all"]["p99_ms"])
-                    if (name, count) == ("ctrd", 64):
-                        worst.append(max(one["worst_ms"] for one in report["connections"]) / report["all"]["p50_ms"])
+        ports["again"] = ports["threads"]
+        seen = {}
+        for count in (*FEW, *MANY):
+            for _ in range(options.pairs if count in FEW else options.rounds):
+                for name in TURNS if count in FEW else TURNS[:2]:
+                    report = ask(build, ports[name], bodies, count, options.seconds, "[1]" if options.apart else "[]")
+                    seen.setdefault((name, count), []).append(report)
         ctrd.terminate()
         ctrd.wait()
         threads.stdin.close()
         threads.wait()
-    medians = {key: statistics.median(values) for key, values in seen.items()}
-    best = max(medians["ctrd", count] for count in COUNTS)
+    return tell(seen)
+
+
+def rates(reports):
+    return [report["ok"] / report["seconds"] for report in reports]
+
+
+def ratios(seen, count, names):
+    """(geometric mean, low, high) of the throughput of one over that of the other, within rounds."""
+    return paired.interval([a / b for a, b in zip(*(rates(seen[name, count]) for name in names))])
+
+
+def tell(seen):
+    medians = {key: statistics.median(rates(reports)) for key, reports in seen.items()}
+    best = max(medians["ctrd", count] for count in (*FEW, *MANY))
     print("| connections | ctrd, requests/s | share of its best | a thread per connection, requests/s | ratio | p99 of both, ms |\n"
           "| --- | --- | --- | --- | --- | --- |")
-    for count in COUNTS:
+    for count in (*FEW, *MANY):
         ours, theirs = medians["ctrd", count], medians["threads", count]
-        p99 = " / ".join(f"{statistics.median(tail[name, count]):.2f}" for name in ports)
+        p99 = " / ".join(f"{statistics.median(one['all']['p99_ms'] for one in seen[name, count]):.2f}" for name in TURNS[:2])
         print(f"| {count} | {ours:.0f} | {100 * ours / best:.0f} % | {theirs:.0f} | {ours / theirs:.2f} | {p99} |")
+    held = all(medians["ctrd", count] >= 0.9 * best for count in MANY)
+    for count in FEW:
+        ratio, nothing = ratios(seen, count, ("threads", "ctrd")), ratios(seen, count, ("threads", "again"))
+        under, inside = paired.verdict(ratio, nothing, 1)
+        held = held and (under or inside)
+        print(f"{count} connections, a thread per connection over ctrd: {ratio[0]:.3f} [{ratio[1]:.3f}, {ratio[2]:.3f}], "
+              f"A/A {nothing[0]:.3f} [{nothing[1]:.3f}, {nothing[2]:.3f}], bound 1: "
+              f"{'holds, under it' if under else 'holds, inside A/A' if inside else 'DOES NOT HOLD'}")
+    worst = [max(one["worst_ms"] for one in report["connections"]) / report["all"]["p50_ms"] for report in seen["ctrd", 64]]
     print(f"longest wait of a connection over the median at 64: {', '.join(f'{ratio:.1f}' for ratio in worst)}")
-    held = (all(medians["ctrd", count] >= 0.9 * best for count in (16, 64, 512)) and max(worst) <= 10
-            and all(medians["ctrd", count] >= medians["threads", count] for count in (2, 4)))
+    held = held and max(worst) <= 10
     print("holds" if held else "DOES NOT HOLD")
     return 0 if held else 1
 
