@@ -39,7 +39,7 @@ class Bench:
         self.build, self.folder = os.path.abspath(build), folder
         self.models = os.path.join(folder, "ctr")
         self.good = [self.make(seed) for seed in (1, 2)]
-        self.number, self.loads, self.failed_loads, self.rollbacks = 0, 0, 0, []
+        self.number, self.loads, self.failed_loads, self.rollbacks, self.memory = 0, 0, 0, [], []
         self.publish(self.good[0])
         self.big = self.make_big()
         self.bodies = self.write_bodies()
@@ -141,10 +141,17 @@ class Bench:
                 self.admin("rollback")
                 self.rollbacks.append(time.monotonic() - before)
             stop.wait(max(0.0, 0.5 - (time.monotonic() - begun)))
+        self.memory.append((self.loads, self.rss_kb()))
 
     def rss_kb(self):
         with open(f"/proc/{self.daemon.pid}/status", encoding="ascii") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+def slope(points):
+    """Of the least squares line through (x, y)."""
+    mean_x, mean_y = (sum(column) / len(points) for column in zip(*points))
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
 
 
 def main():
@@ -171,6 +178,9 @@ def main():
             rollbacks = sorted(bench.rollbacks)
             print(f"{bench.loads} loads, {bench.failed_loads} that did not go as they should; rollback over the admin socket "
                   f"p50 {rollbacks[len(rollbacks) // 2] * 1e3:.2f} ms, max {rollbacks[-1] * 1e3:.2f} ms")
+            late = bench.memory[len(bench.memory) // 2:]
+            print(f"RSS after {', '.join(f'{loads} loads {kb} kB' for loads, kb in bench.memory[::max(1, len(bench.memory) // 4)])}; "
+                  f"slope over the second half {100 * slope(late):.0f} kB per 100 loads")
             held = [paired.tell("reload every 500 ms", quantile,
                                 paired.interval(paired.ratios_of(series["reload"]["windows"], quantile, True)),
                                 paired.interval(paired.ratios_of(series["A/A"]["windows"], quantile, True)), 1.2,
