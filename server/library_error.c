@@ -61,11 +61,12 @@ static void send_error(struct MHD_Connection *connection, unsigned http_status)
     struct tm parts;
     if (gmtime_r(&now, &parts) != NULL)
         strftime(date, sizeof(date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
-    int size = snprintf(text, sizeof(text),
-                        "HTTP/1.1 %u %s\r\n%sConnection: close\r\nContent-Type: application/json\r\n"
-                        "Content-Length: %zu\r\n\r\n{\"error\":\"%s\"}",
-                        http_status, MHD_get_reason_phrase_for(http_status), date,
-                        strlen(words) + sizeof(frame) - 1, words);
+    int size =
+        snprintf(text, sizeof(text),
+                 "HTTP/1.1 %u %s\r\n%sConnection: close\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n\r\n{\"error\":\"%s\"}",
+                 http_status, MHD_get_reason_phrase_for(http_status), date,
+                 strlen(words) + sizeof(frame) - 1, words);
     int socket_fd =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     ssize_t sent = send(socket_fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -1,4 +1,5 @@
-// Choosing among resident versions by hand: rollback and labels. Needs no load, and is done at once.
+// Choosing among resident versions by hand: rollback and labels. Needs no load, and is done at
+// once.
 #include "server/lifecycle_state.h"
 
 #include "base/log.h"
@@ -148,7 +149,8 @@ static enum status take_label(struct lifecycle *lifecycle, const char *model, co
     const struct choice old = choice_of(entry);
     size_t at = lifecycle_label_at(entry, name);
     if (at == entry->label_count)
-        return diag_at_path(reterr, STATUS_NOT_FOUND, "label", "the model has no label \"%s\"", name);
+        return diag_at_path(reterr, STATUS_NOT_FOUND, "label", "the model has no label \"%s\"",
+                            name);
     const struct registry_version *version = entry->labels[at].version;
     entry->label_count--;
     entry->labels[at] = entry->labels[entry->label_count];
