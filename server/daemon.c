@@ -6,12 +6,14 @@
 #include "server/daemon_parts.h"
 #include "server/drain.h"
 #include "server/listener.h"
+#include "server/notify.h"
 #include "server/openapi.h"
 #include "server/privilege.h"
 #include "server/reload.h"
 #include "server/sandbox.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <malloc.h>
 #include <poll.h>
 #include <sched.h>
@@ -110,6 +112,7 @@ static enum status open_and_drop(struct daemon *daemon, struct diag *reterr)
     const struct server_config *config = daemon->config;
     struct privilege_ids ids;
     TRY(open_signals(daemon, reterr));
+    daemon->notify_fd = notify_open();
     TRY(raise_file_limit(daemon, reterr));
     TRY(privilege_find(config->security_user, &ids, reterr));
     TRY(doors_open(config, &ids, &daemon->doors, reterr));
@@ -373,6 +376,7 @@ static enum status announce(const struct daemon *daemon, int ready_fd, struct di
     LOG_EVENT(LOG_INFO, "ready", LOG_S("address", daemon->config->http_listen),
               LOG_I("port", doors->http_port), LOG_S("kernels", daemon->kernels->name),
               LOG_I("workers", daemon->workers), LOG_I("io_threads", daemon->io_threads));
+    notify_tell(daemon->notify_fd, "READY=1\nSTATUS=serving on port %u", doors->http_port);
     if (ready_fd < 0)
         return STATUS_OK;
     char line[32];
@@ -391,12 +395,16 @@ static void run_until_stopped(struct daemon *daemon)
     for (;;) {
         int signo = daemon_wait_signal(daemon, -1);
         if (signo == SIGHUP) {
+            notify_tell(daemon->notify_fd, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                        tick_ns() / 1000);
             reload_all(daemon);
+            notify_tell(daemon->notify_fd, "READY=1");
         } else if (signo == SIGUSR1) {
             reload_logs(daemon);
         } else if (signo == SIGUSR2) {
             reload_tell(daemon);
         } else if (signo != 0) {
+            notify_tell(daemon->notify_fd, "STOPPING=1\nSTATUS=draining");
             drain_run(daemon, signo);
             return;
         }
@@ -442,12 +450,14 @@ static void stop(struct daemon *daemon)
     registry_free(daemon->registry);
     if (daemon->signal_fd >= 0)
         close(daemon->signal_fd);
+    if (daemon->notify_fd >= 0)
+        close(daemon->notify_fd);
 }
 
 enum status daemon_run(struct server_config *config, const struct cfg_sources *sources,
                        int ready_fd, struct diag *reterr)
 {
-    struct daemon daemon = {.config = config, .sources = sources, .signal_fd = -1};
+    struct daemon daemon = {.config = config, .sources = sources, .signal_fd = -1, .notify_fd = -1};
     doors_init(&daemon.doors);
     enum status code = start(&daemon, reterr);
     int early = code != STATUS_OK ? signal_to_end() : 0;

@@ -29,6 +29,7 @@ struct daemon {
     struct server_config *config;
     const struct cfg_sources *sources; // for SIGHUP
     int signal_fd;
+    int notify_fd; // of the service manager; -1: none
     struct doors doors;
     unsigned workers, io_threads;
     const struct kernels *kernels;

@@ -36,12 +36,14 @@ static bool is_hasty(int signo)
     return signo == SIGINT || signo == SIGQUIT;
 }
 
-// Time is up: refuses the queue and the loads of models, waits for what is being ranked, and leaves
-// the I/O threads a moment to send the replies. What a client has not sent yet is not waited for.
+// Time is up: refuses the queue, the loads of models and, after the tile, what is being ranked, and
+// leaves the I/O threads a moment to send the replies. What a client has not sent yet is not waited
+// for.
 static void give_up(struct daemon *daemon)
 {
     size_t left = in_flight(daemon);
     queue_close(daemon->queue);
+    atomic_store_explicit(&daemon->live.given_up, true, memory_order_relaxed);
     unsigned refused = worker_refuse(daemon->crew);
     worker_stop(daemon->crew);
     daemon->crew = NULL;

@@ -17,14 +17,14 @@ typedef enum MHD_Result queue_fn(struct MHD_Connection *, unsigned, struct MHD_R
 
 static const struct {
     unsigned http_status; // the last: any other
-    const char *words;
+    const char *body;
 } errors[] = {
-    {400, "the request is not HTTP as it should be, or names no host"},
-    {413, "the body is too large"},
-    {414, "the request line is too long"},
-    {431, "the header is too large"},
-    {505, "expected HTTP/1.1 or HTTP/1.0"},
-    {500, "internal error"},
+    {400, "{\"error\":\"the request is not HTTP as it should be, or names no host\"}"},
+    {413, "{\"error\":\"the body is too large\"}"},
+    {414, "{\"error\":\"the request line is too long\"}"},
+    {431, "{\"error\":\"the header is too large\"}"},
+    {505, "{\"error\":\"expected HTTP/1.1 or HTTP/1.0\"}"},
+    {500, "{\"error\":\"internal error\"}"},
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -43,19 +43,18 @@ void library_error_count(struct metric_shard *shard)
     counted = shard;
 }
 
-static const char *words_of(unsigned http_status)
+static const char *body_of(unsigned http_status)
 {
     size_t at = 0;
     while (at + 1 < sizeof(errors) / sizeof(errors[0]) && errors[at].http_status != http_status)
         at++;
-    return errors[at].words;
+    return errors[at].body;
 }
 
-// A client that does not read may get a part, or nothing.
-static void send_error(struct MHD_Connection *connection, unsigned http_status)
+// True: the socket has all of it, or the connection is lost for good. False: the client has not
+// read what came before, and there is no room.
+static bool send_error(struct MHD_Connection *connection, unsigned http_status, const char *body)
 {
-    static const char frame[] = "{\"error\":\"\"}";
-    const char *words = words_of(http_status);
     char text[LIBRARY_ERROR_BYTES], date[64] = "";
     const time_t now = time(NULL);
     struct tm parts;
@@ -64,26 +63,44 @@ static void send_error(struct MHD_Connection *connection, unsigned http_status)
     int size =
         snprintf(text, sizeof(text),
                  "HTTP/1.1 %u %s\r\n%sConnection: close\r\nContent-Type: application/json\r\n"
-                 "Content-Length: %zu\r\n\r\n{\"error\":\"%s\"}",
-                 http_status, MHD_get_reason_phrase_for(http_status), date,
-                 strlen(words) + sizeof(frame) - 1, words);
+                 "Content-Length: %zu\r\n\r\n%s",
+                 http_status, MHD_get_reason_phrase_for(http_status), date, strlen(body), body);
     int socket_fd =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    ssize_t sent = send(socket_fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (send(socket_fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        return false;
     (void)shutdown(socket_fd, SHUT_WR); // the library's page goes nowhere
-    if (sent == size && counted != NULL)
-        server_metrics_answered(counted, NULL, (int)http_status);
+    return true;
+}
+
+static enum MHD_Result queue_error(struct MHD_Connection *connection, unsigned http_status,
+                                   const char *body)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        strlen(body), (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT);
+    if (response == NULL)
+        return MHD_NO;
+    MHD_add_response_header(response, "Content-Type", "application/json");
+    enum MHD_Result result = library_queue(connection, http_status, response);
+    MHD_destroy_response(response);
+    return result;
 }
 
 // The dynamic linker finds this one before the library's, for the library too. A page of its own is
-// one without any header, and ends the connection. It is queued all the same: where that fails, the
-// library frees what some of its callers go on using.
+// one without any header, and ends the connection. Something is queued in any case: where that
+// fails, the library frees what some of its callers go on using.
 __attribute__((visibility("default"))) enum MHD_Result
 MHD_queue_response(struct MHD_Connection *connection, unsigned http_status,
                    struct MHD_Response *response)
 {
     pthread_once(&once, find_library_queue);
-    if (http_status >= 400 && MHD_get_response_headers(response, NULL, NULL) == 0)
-        send_error(connection, http_status);
+    if (http_status < 400 || MHD_get_response_headers(response, NULL, NULL) > 0)
+        return library_queue(connection, http_status, response);
+    const char *body = body_of(http_status);
+    if (counted != NULL)
+        server_metrics_answered(counted, NULL, (int)http_status);
+    if (!send_error(connection, http_status, body) &&
+        queue_error(connection, http_status, body) == MHD_YES)
+        return MHD_YES;
     return library_queue(connection, http_status, response);
 }

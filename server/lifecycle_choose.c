@@ -157,9 +157,9 @@ static enum status take_label(struct lifecycle *lifecycle, const char *model, co
     entry->moved[at] = entry->moved[entry->label_count];
     *ret_version = version->number;
     TRY(publish_or_undo(lifecycle, entry, &old, reterr));
-    lifecycle->rescan = true; // the version may go with it; tells what serves now
+    uint64_t serves = lifecycle_tell(entry);
     LOG_EVENT(LOG_INFO, "model label taken away", LOG_S("model", model), LOG_S("label", name),
-              LOG_S("version", version->text));
+              LOG_S("version", version->text), LOG_I("serves", serves));
     return STATUS_OK;
 }
 

@@ -128,6 +128,8 @@ static enum status check_deadline(struct run *run, enum server_metrics_shed reas
     if (call->state != NULL &&
         atomic_load_explicit(call->state, memory_order_relaxed) != call->expected)
         return STATUS_DEADLINE; // counted by who has answered it
+    if (call->given_up != NULL && atomic_load_explicit(call->given_up, memory_order_relaxed))
+        return diag_set(&run->diag, STATUS_UNAVAILABLE, "shutting down");
     uint64_t now_ns = tick_ns(), timeout_us = run->request.timeout_us;
     // A difference, not a sum: a timeout of centuries must not wrap around to the past.
     bool late = (call->deadline_ns != 0 && now_ns >= call->deadline_ns) ||

@@ -52,13 +52,14 @@ struct serve_facts {
 struct serve_call {
     const char *body; // (size), then JSON_READ_PADDING readable bytes
     size_t size;
-    bool gzip;                 // the body is compressed
-    uint64_t arrival_ns;       // what timeout_us counts from (tick_ns)
-    uint64_t deadline_ns;      // 0: none
-    uint64_t queue_ns;         // waited before this call
-    const atomic_int *state;   // not this value any more: nobody waits for the reply; NULL: ever
-    int expected;              // value of *state while somebody waits
-    struct serve_facts *facts; // filled as far as it went
+    bool gzip;                   // the body is compressed
+    uint64_t arrival_ns;         // what timeout_us counts from (tick_ns)
+    uint64_t deadline_ns;        // 0: none
+    uint64_t queue_ns;           // waited before this call
+    const atomic_int *state;     // not this value any more: nobody waits for the reply; NULL: ever
+    int expected;                // value of *state while somebody waits
+    const atomic_bool *given_up; // true: no time is left for it; NULL: never
+    struct serve_facts *facts;   // filled as far as it went
 };
 
 // STATUS_NO_MEMORY. `reader` < readers of the registry is this thread's alone.

@@ -30,7 +30,8 @@ static bool client_gone(const struct slot *slot)
     return poll(&probe, 1, 0) == 1;
 }
 
-static void call_of(const struct slot *slot, struct slot_answer *answer, struct serve_call *ret)
+static void call_of(const struct slot *slot, const struct live *live, struct slot_answer *answer,
+                    struct serve_call *ret)
 {
     *ret = (struct serve_call){
         .body = slot->body.data,
@@ -41,6 +42,7 @@ static void call_of(const struct slot *slot, struct slot_answer *answer, struct 
         .queue_ns = tick_ns() - slot->queued_ns,
         .state = &slot->state,
         .expected = SLOT_TAKEN,
+        .given_up = &live->given_up,
         .facts = &answer->facts,
     };
 }
@@ -50,7 +52,7 @@ static void answer(struct serve *serve, const struct live *live, struct slot *sl
 {
     struct slot_answer *reply = &slot->reply;
     struct serve_call call;
-    call_of(slot, reply, &call);
+    call_of(slot, live, reply, &call);
     reply->code = slot->route->serve(serve, &call, &reply->body);
     int policy = atomic_load_explicit(&live->on_deadline, memory_order_relaxed);
     if (reply->code != STATUS_DEADLINE || policy != LIVE_BY_BID || slot->route->id != ROUTE_RANK ||

@@ -178,9 +178,9 @@ def main():
             rollbacks = sorted(bench.rollbacks)
             print(f"{bench.loads} loads, {bench.failed_loads} that did not go as they should; rollback over the admin socket "
                   f"p50 {rollbacks[len(rollbacks) // 2] * 1e3:.2f} ms, max {rollbacks[-1] * 1e3:.2f} ms")
-            late = bench.memory[len(bench.memory) // 2:]
-            print(f"RSS after {', '.join(f'{loads} loads {kb} kB' for loads, kb in bench.memory[::max(1, len(bench.memory) // 4)])}; "
-                  f"slope over the second half {100 * slope(late):.0f} kB per 100 loads")
+            print(f"RSS after {', '.join(f'{loads} loads {kb} kB' for loads, kb in bench.memory[::max(1, len(bench.memory) // 4)])}")
+            if len(bench.memory) > 3:
+                print(f"slope over the second half: {100 * slope(bench.memory[len(bench.memory) // 2:]):.0f} kB per 100 loads")
             held = [paired.tell("reload every 500 ms", quantile,
                                 paired.interval(paired.ratios_of(series["reload"]["windows"], quantile, True)),
                                 paired.interval(paired.ratios_of(series["A/A"]["windows"], quantile, True)), 1.2,

@@ -5,22 +5,29 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 import ctrdtest
 from ctrdtest import body_of
 
 
+def cpu_seconds(daemon):
+    with open(f"/proc/{daemon.process.pid}/stat", encoding="ascii") as file:
+        return int(file.read().rpartition(")")[2].split()[11]) / os.sysconf("SC_CLK_TCK")
+
+
 class Drain(unittest.TestCase):
-    def start(self, *sets, features="f:item:136", hidden="256,128"):
+    def start(self, *sets, features="f:item:136", hidden="256,128", env=None):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         models = os.path.join(folder.name, "demo")
         ctrdtest.make_model(models, features=features, hidden=hidden)
-        daemon = ctrdtest.Daemon(models, *sets)
+        daemon = ctrdtest.Daemon(models, *sets, env=env)
         self.addCleanup(daemon.kill)
         return daemon
 
@@ -143,10 +150,47 @@ class Drain(unittest.TestCase):
                 replies = [ctrdtest.read_reply(sock.makefile("rb")) for sock in socks]
                 self.assertEqual(daemon.wait(), 0)
                 self.assertNotIn(None, replies)
-                self.assertEqual({status for status, _, _ in replies}, {200, 503})
+                statuses = {status for status, _, _ in replies}
+                self.assertTrue(503 in statuses and statuses <= {200, 503}, statuses)
                 for status, _, text in replies:
                     self.assertIn("ranked" if status == 200 else "error", json.loads(text))
                 self.assertIn("drain timeout", daemon.stderr())
+
+    def test_what_is_being_ranked_is_given_up(self):
+        body = body_of(2000, 136)
+        request = b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        for number, sets in ((signal.SIGTERM, ("drain.timeout_ms=0",)), (signal.SIGINT, ())):
+            with self.subTest(number=number):
+                daemon = self.start("serve.workers=1", "serve.kernels=scalar", *sets, hidden="2048,2048")  # many seconds a request
+                before = cpu_seconds(daemon)
+                with daemon.raw() as one, daemon.raw() as other:  # of the I/O thread itself, and of the worker
+                    for sock in (one, other):
+                        sock.sendall(request)
+                    ctrdtest.until(lambda: cpu_seconds(daemon) > before + 0.5, "busy")
+                    daemon.signal(number)
+                    replies = [ctrdtest.read_reply(sock.makefile("rb")) for sock in (one, other)]
+                self.assertEqual(daemon.wait(), 0)
+                self.assertNotIn(200, [reply and reply[0] for reply in replies])
+                self.assertIn(503, [reply and reply[0] for reply in replies])
+
+    def test_a_service_manager_is_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in (os.path.join(folder, "notify"), f"\0ctrd-{os.getpid()}"):
+                with self.subTest(name=name), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                    manager.bind(name)
+                    manager.settimeout(60)
+                    daemon = self.start("security.sandbox=enforce", env={"NOTIFY_SOCKET": name.replace("\0", "@")})
+                    self.assertEqual(manager.recv(4096).decode(), f"READY=1\nSTATUS=serving on port {daemon.port}")
+                    daemon.signal(signal.SIGHUP)
+                    told, word, number = manager.recv(4096).decode().rpartition("MONOTONIC_USEC=")
+                    self.assertEqual((told, word), ("RELOADING=1\n", "MONOTONIC_USEC="))
+                    self.assertLess(abs(int(number) / 1e6 - time.monotonic()), 60)
+                    self.assertEqual(manager.recv(4096), b"READY=1")
+                    self.assertEqual(daemon.stop(), 0)
+                    self.assertEqual(manager.recv(4096).splitlines()[0], b"STOPPING=1")
+        daemon = self.start(env={"NOTIFY_SOCKET": "/nonexistent/notify"})
+        self.assertEqual(daemon.stop(), 0)
+        self.assertIn("the service manager cannot be told", daemon.stderr())
 
     def test_int_and_quit_end_at_once(self):
         for number in (signal.SIGINT, signal.SIGQUIT):

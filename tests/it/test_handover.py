@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -172,6 +173,31 @@ class HandOver(Restarts):
                              ([self.listen(), self.listen()], {"LISTEN_FDNAMES": "http:http"})):
             with self.assertRaisesRegex(RuntimeError, "LISTEN_FD"):
                 self.start(sockets=sockets, env=env)
+
+
+class OpenLoop(Restarts):
+    def test_an_open_loop_client_sees_no_error(self):
+        """It sends at its rate whatever comes back, and connects anew where it is told that a connection ends."""
+        listening = self.listen()
+        daemon = self.start("drain.delay_ms=300", sockets=[listening])
+        bodies = self.path / "bodies.jsonl"
+        bodies.write_bytes(body_of(5) + b"\n")
+        with subprocess.Popen([os.path.join(ctrdtest.BUILD_DIR, "ctrload"), "--port", str(daemon.port), "--bodies", bodies,
+                               "--connections", "16", "--rate", "100", "--duration", "10", "--warmup", "0", "--json", "-"],
+                              stdout=subprocess.PIPE, text=True) as load:
+            self.addCleanup(load.kill)
+            for _ in range(3):
+                before = self.served(daemon)
+                until(lambda before=before, daemon=daemon: self.served(daemon) >= before + 20, "load")
+                following = self.start("drain.delay_ms=300", sockets=[listening])
+                daemon.signal(signal.SIGTERM)
+                self.assertEqual(daemon.wait(), 0)
+                daemon = following
+            self.assertIsNone(load.poll(), "the restarts took longer than the load")
+            report = json.loads(load.communicate()[0])
+        self.assertEqual(sum(report["errors"].values()), 0, report["errors"])
+        self.assertEqual(report["ok"], report["planned"], report["by_status"])
+        self.assertGreater(report["ok"], 500)
 
 
 class Term(Restarts):

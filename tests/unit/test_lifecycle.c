@@ -268,9 +268,11 @@ static void test_labels(void **state)
     model_case_close(&models);
 }
 
-// Returns when the thread has taken what was asked before: it does one command a round, at its end.
-static void wait_for_round(struct model_case *models)
+// Has the thread look at the folders, and returns when it has: it does one command a round, at its
+// end.
+static void look(struct model_case *models)
 {
+    lifecycle_rescan(models->lifecycle);
     for (int i = 0; i < 2; i++)
         assert_int_equal(load(models, 99), STATUS_NOT_FOUND);
 }
@@ -284,7 +286,7 @@ static void configure_text(struct model_case *models, const char *rest)
     assert_int_equal(yamldoc_parse(span_of(yaml), "x", &doc, NULL), STATUS_OK);
     assert_int_equal(lifecycle_plan_read(yamldoc_root(doc), &plan, NULL), STATUS_OK);
     assert_int_equal(lifecycle_configure(models->lifecycle, &plan, NULL), STATUS_OK);
-    wait_for_round(models);
+    look(models);
     lifecycle_plan_fini(&plan);
     yamldoc_free(doc);
 }
@@ -302,7 +304,8 @@ static void test_a_label_is_taken_away(void **state)
     }
     assert_int_equal(chosen(&models, 2, NULL), 2);
     assert_int_equal(label(&models, "old", 0), STATUS_OK);
-    wait_for_round(&models);
+    assert_int_equal(chosen(&models, 2, NULL), 2); // nothing else is done
+    look(&models);
     assert_int_equal(chosen(&models, 2, NULL), 0);
     for (int i = 0; i < REGISTRY_MOST_LABELS - 1; i++) {
         char name[16];
@@ -327,14 +330,13 @@ static void test_labels_of_another_plan(void **state)
     assert_int_equal(label(&models, "other", 2), STATUS_OK);
     assert_int_equal(roll_back(&models, 1), STATUS_OK);
     put(3, true);
-    lifecycle_rescan(models.lifecycle);
-    wait_for_round(&models);
+    look(&models);
     assert_int_equal(chosen(&models, 3, NULL), 3);
     assert_int_equal(chosen(&models, 0, NULL), 1); // stable, too, is held where it was put
     assert_int_equal(chosen(&models, 0, "other"), 2);
     assert_int_equal(label(&models, "stable", 0), STATUS_OK);
     assert_int_equal(label(&models, "other", 0), STATUS_OK);
-    wait_for_round(&models);
+    look(&models);
     assert_int_equal(chosen(&models, 0, "stable"), 1); // back, as the plan says, and still held
     assert_int_equal(chosen(&models, 0, "other"), 1);
     configure_text(&models, "keep: 2, labels: {stable: 4, other: 3}");
@@ -342,8 +344,7 @@ static void test_labels_of_another_plan(void **state)
     assert_int_equal(chosen(&models, 0, "other"), 3);
     assert_int_equal(chosen(&models, 0, "old"), 0);
     put(4, true);
-    lifecycle_rescan(models.lifecycle);
-    wait_for_round(&models);
+    look(&models);
     assert_int_equal(chosen(&models, 0, NULL), 4);
     take_away(4);
     take_away(3);
