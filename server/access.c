@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { ACCESS_LINE_BYTES = 2048 };
+enum { ACCESS_LINE_BYTES = 3072 };
 
 static void add_text(struct buf *line, const char *key, const char *text)
 {
@@ -42,6 +42,8 @@ static void add_request(struct buf *line, const struct slot *slot, const struct 
                slot->sent_bytes);
     add_text(line, "request_id", slot->trace.request_id);
     add_text(line, "traceparent", slot->trace.parent);
+    if (slot->trace.state[0] != '\0')
+        add_text(line, "tracestate", slot->trace.state);
 }
 
 static void add_facts(struct buf *line, const struct serve_facts *facts)

@@ -22,6 +22,8 @@ enum {
     SERVE_REQUEST_BYTES = 64 << 10,
     // Longest text of a candidate in a reply, without its id.
     SERVE_RESULT_BYTES = 320,
+    SERVE_MOST_RATIO = 100,       // of a packed body; JSON of numbers packs to a third
+    SERVE_PLAIN_BYTES = 64 << 10, // that any may have
 };
 
 // Memory that a request of the most candidates needs; false: no machine has it.
@@ -150,8 +152,9 @@ static enum status open_body(struct run *run)
         return STATUS_OK;
     struct serve *serve = run->serve;
     buf_clear(&serve->inflated);
-    TRY(gzip_inflate(serve->inflater, call->body, call->size, &serve->inflated,
-                     serve->limits.max_body_bytes, &run->diag));
+    size_t most = SERVE_PLAIN_BYTES + SERVE_MOST_RATIO * call->size;
+    most = most < serve->limits.max_body_bytes ? most : serve->limits.max_body_bytes;
+    TRY(gzip_inflate(serve->inflater, call->body, call->size, &serve->inflated, most, &run->diag));
     run->body_size = serve->inflated.size;
     static const char zeros[JSON_READ_PADDING];
     buf_append(&serve->inflated, zeros, sizeof(zeros));

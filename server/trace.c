@@ -68,6 +68,16 @@ static bool is_visible(struct span text, size_t most)
     return true;
 }
 
+static bool is_printable(struct span text, size_t most)
+{
+    if (text.data == NULL || text.size > most)
+        return false;
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] < ' ' || text.data[i] > '~')
+            return false;
+    return true;
+}
+
 static void copy(char *to, struct span from)
 {
     memcpy(to, from.data, from.size);
@@ -85,7 +95,7 @@ void trace_start(struct trace *trace, struct trace_ids *ids, struct span tracepa
         bool sampled = strchr("13579bdf", traceparent.data[FLAGS_AT + 1]) != NULL;
         snprintf(trace->parent, sizeof(trace->parent), "00-%.32s-%016llx-0%d",
                  traceparent.data + ID_AT, span_id, sampled);
-        if (tracestate.data != NULL && tracestate.size <= TRACE_STATE_BYTES)
+        if (is_printable(tracestate, TRACE_STATE_BYTES))
             copy(trace->state, tracestate);
     } else {
         snprintf(trace->parent, sizeof(trace->parent), "00-%016llx%016llx-%016llx-00", high, low,

@@ -296,10 +296,12 @@ class Logs(Restarts):
         access = self.path / "access"
         daemon = self.start(f"log.access_file={access}", f"admin.socket={self.path}/admin")
         parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        self.assertEqual(daemon.rank(body_of(3), {"X-Request-Id": "mine", "traceparent": parent})[0], 200)
-        self.assertEqual(daemon.rank(b"{")[0], 400)
-        self.assertEqual(daemon.request("GET", "/nowhere")[0], 404)
-        until(lambda: access.read_text().count("\n") == 3, "three lines: another thread writes the next")
+        state = 'a=b,c="d'
+        headers = {"X-Request-Id": "mine", "traceparent": parent, "tracestate": state}
+        for count, (ask, status) in enumerate(((lambda: daemon.rank(body_of(3), headers), 200), (lambda: daemon.rank(b"{"), 400),
+                                               (lambda: daemon.request("GET", "/nowhere"), 404)), 1):
+            self.assertEqual(ask()[0], status)
+            until(lambda count=count: access.read_text().count("\n") == count, "a line: another thread may write the next")
         self.assertEqual(daemon.admin("GET", "/v1/models")[0], 200)
         self.assertEqual(daemon.stop(), 0)
         lines = [json.loads(line) for line in access.read_text().splitlines()]
@@ -308,6 +310,7 @@ class Logs(Restarts):
         self.assertEqual((first["http.request.method"], first["http.route"], first["request_id"]), ("POST", "/v1/rank", "mine"))
         self.assertEqual((first["ctr.model"], first["ctr.model.version"], first["ctr.candidates"]), ("demo", 1, 3))
         self.assertEqual(first["traceparent"][:36], parent[:36])
+        self.assertEqual([line.get("tracestate") for line in lines], [state, None, None, None])
         self.assertNotEqual(first["traceparent"][36:52], parent[36:52])  # a span of its own
         self.assertEqual(first["request_bytes"], len(body_of(3)))
         self.assertGreater(first["response_bytes"], 0)

@@ -117,11 +117,15 @@ class Requests(ctrdtest.DaemonTest):
         for path in ("/v1/rank", "/v1/explain"):
             status, _, reply = self.daemon.request("POST", path, bomb, {"Content-Encoding": "gzip"})
             self.assertEqual(status, 413, reply)
+        # Within the limit of bytes, but of a ratio that no request has.
+        for spaces, status in ((60_000, 200), (1 << 20, 413)):
+            body = gzip.compress(body_of() + b" " * spaces, 9)
+            self.assertEqual(self.daemon.request("POST", "/v1/rank", body, {"Content-Encoding": "gzip"})[0], status)
         after = int(re.search(r"VmHWM:\s+(\d+)", self.daemon.proc("status"))[1])
         self.assertLess(after - before, 16 << 10)
         whole = gzip.compress(body_of())
         for body, status in ((whole, 200), (whole[:-1], 400), (whole + b"x", 400), (whole + whole, 400),
-                             (body_of(), 400), (b"", 400), (whole[:3], 400), (gzip.compress(bomb), 400)):
+                             (body_of(), 400), (b"", 400), (whole[:3], 400), (gzip.compress(bomb), 413)):
             got, _, reply = self.daemon.request("POST", "/v1/rank", body, {"Content-Encoding": "gzip"})
             self.assertEqual(got, status, reply)
         self.assertEqual(self.daemon.request("POST", "/v1/rank", whole, {"Content-Encoding": "br"})[0], 415)
