@@ -61,7 +61,7 @@ static void test_cost_is_a_line_over_the_body(void **state)
     teach(&admit);
     struct slot slot = slot_of(4 * BODY, 0); // 1 + 8 ms
     assert_true(admit_enter(&admit, &slot, 1));
-    assert_true(slot.cost_ns > 8.9 * MS && slot.cost_ns < 9.1 * MS);
+    assert_true((double)slot.cost_ns > 8.9 * MS && (double)slot.cost_ns < 9.1 * MS);
     admit_undo(&admit, &slot);
     assert_int_equal(atomic_load(&admit.waiting_ns), 0);
     assert_int_equal(atomic_load(&admit.waiting_bytes), 0);
@@ -79,7 +79,7 @@ static void test_cost_follows_what_is_served_now(void **state)
         serve(&admit, BODY, 7 * MS);
     struct slot slot = slot_of(BODY, 0);
     assert_true(admit_enter(&admit, &slot, 1));
-    assert_true(slot.cost_ns > 6.9 * MS && slot.cost_ns < 7.1 * MS);
+    assert_true((double)slot.cost_ns > 6.9 * MS && (double)slot.cost_ns < 7.1 * MS);
     admit_fini(&admit);
 }
 
