@@ -58,22 +58,13 @@ static bool is_traceparent(struct span text)
            is_hex(t + SPAN_AT, SPAN_ID_DIGITS, false) && is_hex(t + FLAGS_AT, 2, true);
 }
 
-static bool is_visible(struct span text, size_t most)
+// 1 to `most` characters of ASCII from `lowest` on.
+static bool is_ascii(struct span text, char lowest, size_t most)
 {
     if (text.data == NULL || text.size == 0 || text.size > most)
         return false;
     for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] < '!' || text.data[i] > '~')
-            return false;
-    return true;
-}
-
-static bool is_printable(struct span text, size_t most)
-{
-    if (text.data == NULL || text.size > most)
-        return false;
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] < ' ' || text.data[i] > '~')
+        if (text.data[i] < lowest || text.data[i] > '~')
             return false;
     return true;
 }
@@ -95,13 +86,13 @@ void trace_start(struct trace *trace, struct trace_ids *ids, struct span tracepa
         bool sampled = strchr("13579bdf", traceparent.data[FLAGS_AT + 1]) != NULL;
         snprintf(trace->parent, sizeof(trace->parent), "00-%.32s-%016llx-0%d",
                  traceparent.data + ID_AT, span_id, sampled);
-        if (is_printable(tracestate, TRACE_STATE_BYTES))
+        if (is_ascii(tracestate, ' ', TRACE_STATE_BYTES))
             copy(trace->state, tracestate);
     } else {
         snprintf(trace->parent, sizeof(trace->parent), "00-%016llx%016llx-%016llx-00", high, low,
                  span_id);
     }
-    if (is_visible(request_id, TRACE_REQUEST_ID_BYTES))
+    if (is_ascii(request_id, '!', TRACE_REQUEST_ID_BYTES))
         copy(trace->request_id, request_id);
     else
         snprintf(trace->request_id, sizeof(trace->request_id), "%.16s", trace->parent + SPAN_AT);

@@ -18,8 +18,8 @@ struct trace {
     bool continued; // a valid traceparent came with the request
     // "00-TRACE-SPAN-FLAGS": the caller's trace with a span of our own, or a new trace.
     char parent[TRACE_PARENT_BYTES + 1];
-    char state[TRACE_STATE_BYTES +
-               1]; // tracestate as sent; "" if there is none, or it is too long or not ASCII
+    // tracestate as sent; "" if there is none, or it is too long or not ASCII
+    char state[TRACE_STATE_BYTES + 1];
     char request_id[TRACE_REQUEST_ID_BYTES +
                     1]; // the caller's if it is visible ASCII, else a new one
 };
