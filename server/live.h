@@ -1,5 +1,5 @@
-// Options that may change while the daemon runs, as the threads that serve read them. Written by
-// the thread of signals alone.
+// What may change while the daemon runs, options and that it ends, as the threads that serve read
+// it. Written by the thread of signals alone.
 #pragma once
 
 #include <stdatomic.h>

@@ -22,7 +22,7 @@ enum {
     SERVE_REQUEST_BYTES = 64 << 10,
     // Longest text of a candidate in a reply, without its id.
     SERVE_RESULT_BYTES = 320,
-    SERVE_MOST_RATIO = 100,       // of a packed body; JSON of numbers packs to a third
+    SERVE_MOST_RATIO = 100,       // of a packed body
     SERVE_PLAIN_BYTES = 64 << 10, // that any may have
 };
 
