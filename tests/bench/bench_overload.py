@@ -1,8 +1,10 @@
 """Overload: what is answered in time at 0.7, 1, 2 and 5 times what the daemon can do, open loop, and how long /livez
 takes meanwhile.
 
-Usage: /usr/bin/python3 tests/bench/bench_overload.py [--seconds 10] [BUILD]
-A DIN model, 300 candidates a request, deadline 100 ms. Daemon on core 0, generators on core 1.
+Usage: /usr/bin/python3 tests/bench/bench_overload.py [--seconds 10] [--large] [BUILD]
+A DIN model, 300 candidates a request, deadline 100 ms. With --large bodies that are long against what they compute,
+100 candidates of 136 numbers, 111 kB: most of what a refused one costs is reading it. Daemon on core 0, generators on
+core 1.
 """
 
 import argparse
@@ -13,8 +15,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from bench_connections import write_bodies as write_large_bodies  # noqa: E402
+
 DEADLINE_MS = 100
-FEATURES = """
+DIN_FEATURES = """
 - {name: user_id, scope: user, kind: id, buckets: 100000, dim: 16}
 - {name: history, scope: user, kind: id_list, table: item_id, max_len: 50, pool: din, target: item_id}
 - {name: hour, scope: context, kind: id, buckets: 24, dim: 4, encode: identity}
@@ -22,6 +27,9 @@ FEATURES = """
 - {name: brand, scope: item, kind: id, buckets: 5000, dim: 8}
 - {name: price, scope: item, kind: dense, size: 1, transform: log1p}
 """
+DIN_NETWORK = ["--attention", "80,40", "--hidden", "512,256,128"]
+LARGE_FEATURES = "- {name: f, scope: item, kind: dense, size: 136}\n"
+LARGE_NETWORK = ["--hidden", "512,256,64"]
 
 
 def write_bodies(path, candidates=300):
@@ -51,6 +59,7 @@ def report_of(process):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--large", action="store_true")
     parser.add_argument("build", nargs="?", default="build/release")
     options = parser.parse_args()
     build = os.path.abspath(options.build)
@@ -58,10 +67,10 @@ def main():
         models, bodies, features = (os.path.join(folder, name) for name in ("ctr", "bodies.jsonl", "features.yaml"))
         os.makedirs(os.path.join(models, "1"))
         with open(features, "w", encoding="utf-8") as file:
-            file.write(FEATURES)
-        subprocess.run([f"{build}/tests/make_checkpoint", "--schema", features, "--attention", "80,40", "--hidden", "512,256,128",
+            file.write(LARGE_FEATURES if options.large else DIN_FEATURES)
+        subprocess.run([f"{build}/tests/make_checkpoint", "--schema", features, *(LARGE_NETWORK if options.large else DIN_NETWORK),
                         os.path.join(models, "1", "student.safetensors")], check=True)
-        write_bodies(bodies)
+        (write_large_bodies if options.large else write_bodies)(bodies)
         read_end, write_end = os.pipe()
         daemon = subprocess.Popen(["taskset", "-c", "0", f"{build}/ctrd", f"--model.folder={models}", "--http.port=0", "--serve.workers=1",
                                    "--serve.queue=1024", "--drain.delay_ms=0", "--log.level=error", "--ready-fd", str(write_end)], pass_fds=[write_end])
