@@ -54,6 +54,8 @@ struct rank_result {
     double ecpm, price;
 };
 
+#define RANK_ARM_CONTROL "control" // what serves without an experiment
+
 // What the reply is made of; `results` by rank, `count` after the cut at slots.
 struct rank_reply {
     struct span id; // data NULL: absent

@@ -2,8 +2,11 @@
 
 #include "base/tick.h"
 #include "proto/json_text.h"
+#include "proto/rank.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
 
 enum { ACCESS_LINE_BYTES = 3072 };
@@ -23,6 +26,25 @@ static void add_time(struct buf *line)
     gmtime_r(&now.tv_sec, &utc);
     strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
     buf_printf(line, "{\"time\":\"%s.%03ldZ\"", text, now.tv_nsec / 1000000);
+}
+
+// Of one end of the connection; nothing if it is no IP address.
+static void add_address(struct buf *line, const char *key, int socket_fd,
+                        int (*name_of)(int, struct sockaddr *, socklen_t *))
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } end = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t size = sizeof(end);
+    char text[INET6_ADDRSTRLEN];
+    if (name_of(socket_fd, &end.any, &size) != 0)
+        return;
+    const void *address = end.any.sa_family == AF_INET6 ? (const void *)&end.v6.sin6_addr
+                                                        : (const void *)&end.v4.sin_addr;
+    if (inet_ntop(end.any.sa_family, address, text, sizeof(text)) != NULL)
+        add_text(line, key, text);
 }
 
 // Attribute names of OpenTelemetry where it has some.
@@ -51,6 +73,7 @@ static void add_facts(struct buf *line, const struct serve_facts *facts)
     if (facts->model[0] != '\0') {
         add_text(line, "ctr.model", facts->model);
         buf_printf(line, ",\"ctr.model.version\":%llu", (unsigned long long)facts->version);
+        add_text(line, "ctr.arm", RANK_ARM_CONTROL);
     }
     if (facts->candidates > 0)
         buf_printf(line, ",\"ctr.candidates\":%zu", facts->candidates);
@@ -68,6 +91,8 @@ void access_log(const struct access *access, const struct slot *slot, bool sent)
     bool expired = slot_state(slot) == SLOT_EXPIRED;
     const struct slot_answer *answer = expired ? &slot->fallback : &slot->reply;
     add_time(&line);
+    add_address(&line, "client.address", slot->socket_fd, getpeername);
+    add_address(&line, "server.address", slot->socket_fd, getsockname);
     add_request(&line, slot, answer);
     add_facts(&line, &answer->facts);
     buf_text(&line, sent ? "}\n" : ",\"sent\":false}\n");

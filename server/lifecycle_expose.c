@@ -85,10 +85,10 @@ static void sample_info(const struct lifecycle_entry *entry, struct buf *out)
         const struct registry_version *version = entry->residents[i].version;
         buf_printf(out,
                    "ctrd_model_info{model=\"%s\",version=\"%s\",sha256_12=\"%s\",calibrator=\"%s\","
-                   "features=\"%zu\"} 1\n",
+                   "feature_set=\"%s\"} 1\n",
                    entry->plan->name, version->text, version->sha256_12,
                    calibrate_kind_name(version->scorer.checkpoint.calibrate.kind),
-                   version->scorer.checkpoint.schema.count);
+                   version->feature_set);
     }
 }
 
@@ -165,7 +165,8 @@ static const struct family {
     const char *labels, *help;
 } families[] = {
     {"ctrd_model_info", METRIC_GAUGE, sample_info,
-     "`model`, `version`, `sha256_12`, `calibrator`, `features`", "resident model versions"},
+     "`model`, `version`, `sha256_12`, `calibrator`, `feature_set`",
+     "resident model versions; those of one feature set take the same bodies"},
     {"ctrd_model_state", METRIC_GAUGE, sample_state, "`model`, `version`, `state`",
      "1 for the state of a version: it serves who names none, or it is resident"},
     {"ctrd_model_label", METRIC_GAUGE, sample_label, "`model`, `version`, `label`",

@@ -1,5 +1,7 @@
 #include "server/registry.h"
 
+#include "base/buf.h"
+#include "base/digest.h"
 #include "base/num.h"
 #include "base/tick.h"
 #include "proto/json_fault.h"
@@ -145,6 +147,25 @@ static void free_version(struct registry_version *version)
     free(version);
 }
 
+static enum status name_features(struct registry_version *version)
+{
+    char digest[DIGEST_HEX + 1];
+    struct buf text;
+    buf_init(&text, SIZE_MAX);
+    for (size_t i = 0; i < version->layout.field_count; i++) {
+        const struct row_field *field = &version->fields[i];
+        buf_span(&text, field->name);
+        buf_printf(&text, " %d %d %u\n", field->scope, field->kind, field->size);
+    }
+    enum status code = buf_status(&text);
+    if (code == STATUS_OK) {
+        digest_hex_of(text.data, text.size, digest);
+        memcpy(version->feature_set, digest, REGISTRY_SHA_DIGITS);
+    }
+    buf_fini(&text);
+    return code;
+}
+
 static enum status make_parts(struct registry_version *version, unsigned readers)
 {
     const struct schema *schema = &version->scorer.checkpoint.schema;
@@ -154,7 +175,7 @@ static enum status make_parts(struct registry_version *version, unsigned readers
     if (version->fields == NULL || version->crosses == NULL || version->metrics == NULL)
         return STATUS_NO_MEMORY;
     schema_layout(schema, version->fields, version->crosses, &version->layout);
-    return STATUS_OK;
+    return name_features(version);
 }
 
 enum status registry_version_load(const char *folder, uint64_t number,

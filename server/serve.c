@@ -341,7 +341,7 @@ static struct rank_reply reply_of(const struct run *run)
         .id = run->request.id,
         .model = run->model->name,
         .version = run->version->text,
-        .arm = "control", // what serves without an experiment
+        .arm = RANK_ARM_CONTROL,
         .request = &run->request,
         .below_floor = (uint32_t)run->auction.below_floor,
         .gamma = run->call->facts->degraded ? 0.0 : 1.0,

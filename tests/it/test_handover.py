@@ -309,6 +309,9 @@ class Logs(Restarts):
         first = lines[0]
         self.assertEqual((first["http.request.method"], first["http.route"], first["request_id"]), ("POST", "/v1/rank", "mine"))
         self.assertEqual((first["ctr.model"], first["ctr.model.version"], first["ctr.candidates"]), ("demo", 1, 3))
+        self.assertEqual([line.get("ctr.arm") for line in lines], ["control", None, None, None])
+        for end in ("client.address", "server.address"):
+            self.assertEqual([line.get(end) for line in lines], ["127.0.0.1"] * 3 + [None])
         self.assertEqual(first["traceparent"][:36], parent[:36])
         self.assertEqual([line.get("tracestate") for line in lines], [state, None, None, None])
         self.assertNotEqual(first["traceparent"][36:52], parent[36:52])  # a span of its own

@@ -93,6 +93,17 @@ class Metrics(unittest.TestCase):
         self.assertEqual(seen['ctrd_http_requests_total{route="other",method="other",code="404"}'], 1)
         self.assertGreater(seen['ctrd_access_log_lost_total{reason="rate"}'], 0)
 
+    def test_a_feature_set_is_what_bodies_bring(self):
+        models = os.path.join(self.folder, "sets")
+        for version, features in enumerate(("f:item:4", "f:item:4", "f:item:5", "g:item:4"), 1):
+            ctrdtest.make_model(models, version, features=features, seed=version)
+        daemon = ctrdtest.Daemon(None, f"models=[{{folder: {models}, keep: 4}}]")
+        self.addCleanup(daemon.kill)
+        sets = dict(re.findall(r'ctrd_model_info{[^}]*version="(\d)"[^}]*feature_set="([0-9a-f]{12})"', daemon.request("GET", "/metrics")[2].decode()))
+        self.assertEqual(sets["1"], sets["2"])
+        self.assertEqual(len(sets), 4)
+        self.assertEqual(len(set(sets.values())), 3)
+
     def start_prometheus(self):
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
