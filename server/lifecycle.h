@@ -49,6 +49,8 @@ MUST_USE enum status lifecycle_plan_read(const struct yamldoc_node *models,
 // One model, its newest version. `name` "": the last part of the folder's path.
 MUST_USE enum status lifecycle_plan_one(const char *folder, const char *name,
                                         struct lifecycle_plan *ret_plan, struct diag *reterr);
+// Every folder has a version that the plan asks for, valid or not. STATUS_CONFIG, STATUS_NO_MEMORY.
+MUST_USE enum status lifecycle_plan_check(const struct lifecycle_plan *plan, struct diag *reterr);
 void lifecycle_plan_fini(struct lifecycle_plan *plan);
 
 struct lifecycle_parts {

@@ -203,6 +203,32 @@ enum status lifecycle_plan_one(const char *folder, const char *name,
     return STATUS_OK;
 }
 
+static bool asks_for(const struct lifecycle_model *model, uint64_t version)
+{
+    for (size_t i = 0; i < model->version_count; i++)
+        if (model->versions[i] == version)
+            return true;
+    return model->keep > 0;
+}
+
+enum status lifecycle_plan_check(const struct lifecycle_plan *plan, struct diag *reterr)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct lifecycle_model *model = &plan->models[i];
+        struct store_list list = {0};
+        TRY(store_versions(model->folder, &list, reterr));
+        size_t found = 0;
+        for (size_t k = 0; k < list.count; k++)
+            found += asks_for(model, list.versions[k]);
+        store_list_fini(&list);
+        if (found == 0)
+            return diag_set(reterr, STATUS_CONFIG, "%s: model '%s' has no version %s",
+                            model->folder, model->name,
+                            model->keep > 0 ? "N/" STORE_FILE : "of those that are listed");
+    }
+    return STATUS_OK;
+}
+
 enum status lifecycle_plan_copy(const struct lifecycle_plan *plan, struct lifecycle_plan *ret_copy,
                                 struct diag *reterr)
 {

@@ -6,6 +6,7 @@
 #include "model/scorer.h"
 #include "server/daemon.h"
 #include "server/doors.h"
+#include "server/lifecycle.h"
 #include "server/server_config.h"
 #include "server/server_metrics.h"
 
@@ -242,17 +243,30 @@ static enum status check_model(const char *path, struct diag *reterr)
     return diag_set(reterr, code, "no memory for the text");
 }
 
+// What a start needs of this machine, but for the proof of the models.
+static enum status check_config(const struct server_config *config, struct diag *reterr)
+{
+    struct lifecycle_plan plan;
+    struct buf text;
+    TRY(doors_check(config, reterr));
+    TRY(server_config_plan(config, &plan, reterr));
+    enum status code = lifecycle_plan_check(&plan, reterr);
+    lifecycle_plan_fini(&plan);
+    if (code != STATUS_OK)
+        return code;
+    buf_init(&text, MAIN_MAX_TEXT);
+    buf_text(&text, "the configuration is valid\n");
+    return print(&text, reterr);
+}
+
 static enum status act(const struct command *command, const struct cfg_sources *sources,
                        struct server_config *config, struct diag *reterr)
 {
     struct buf text;
-    buf_init(&text, MAIN_MAX_TEXT);
-    if (command->action == CHECK_CONFIG) {
-        TRY(doors_check(config, reterr));
-        buf_text(&text, "the configuration is valid\n");
-        return print(&text, reterr);
-    }
+    if (command->action == CHECK_CONFIG)
+        return check_config(config, reterr);
     if (command->action == DUMP_CONFIG) {
+        buf_init(&text, MAIN_MAX_TEXT);
         cfg_dump(server_config_table(), config, &text);
         return print(&text, reterr);
     }

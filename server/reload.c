@@ -1,7 +1,6 @@
 #include "server/reload.h"
 
 #include "base/log.h"
-#include "model/store.h"
 #include "server/daemon_parts.h"
 
 #include <string.h>
@@ -31,28 +30,12 @@ static void tell_fixed(void *context, const char *key)
     LOG_EACH(LOG_WARN, "option changed, needs a restart", LOG_S("key", key));
 }
 
-// A folder without a version would take a model away that serves.
-static enum status check_folders(const struct lifecycle_plan *plan, struct diag *reterr)
-{
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct lifecycle_model *model = &plan->models[i];
-        struct store_list list = {0};
-        TRY(store_versions(model->folder, &list, reterr));
-        size_t count = list.count;
-        store_list_fini(&list);
-        if (count == 0)
-            return diag_set(reterr, STATUS_CONFIG, "%s: model '%s' has no version N/" STORE_FILE,
-                            model->folder, model->name);
-    }
-    return STATUS_OK;
-}
-
 // The models' plan first: it may be refused, and then nothing is taken.
 static enum status take_all(struct daemon *daemon, struct server_config *fresh, struct diag *reterr)
 {
     struct lifecycle_plan plan;
     TRY(server_config_plan(fresh, &plan, reterr));
-    enum status code = check_folders(&plan, reterr);
+    enum status code = lifecycle_plan_check(&plan, reterr);
     if (code == STATUS_OK)
         code = lifecycle_configure(daemon->lifecycle, &plan, reterr);
     lifecycle_plan_fini(&plan);

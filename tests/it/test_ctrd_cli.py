@@ -47,10 +47,11 @@ class Cli(unittest.TestCase):
             self.assertIn(f"  port: {port}\n", self.run_it("--dump-config", "--model.folder=a", *flags)[0])
 
     def test_a_dump_is_a_configuration(self):
-        first, _ = self.run_it("--dump-config", "--models=[{folder: a, keep: 2, labels: {canary: latest}}]", "--log.format=json")
+        folder = os.path.join(self.folder, "demo")
+        first, _ = self.run_it("--dump-config", f"--models=[{{folder: {folder}, keep: 2, labels: {{canary: latest}}}}]", "--log.format=json")
         again, _ = self.run_it("--dump-config", "--config", self.write("dump.yaml", first))
         self.assertEqual(again, first)
-        self.assertIn("models: [{folder: a, keep: 2, labels: {canary: latest}}]\n", first)
+        self.assertIn(f"models: [{{folder: {folder}, keep: 2, labels: {{canary: latest}}}}]\n", first)
         self.assertEqual(self.run_it("--check-config", "--config", self.write("dump.yaml", first))[0], "the configuration is valid\n")
 
     def test_faults_name_the_place(self):
@@ -82,6 +83,10 @@ class Cli(unittest.TestCase):
                 (["--check-config", "--model.folder=a", "--admin.port=0", f"--admin.token_file={huge}"], 78,
                  f"admin.token_file: {huge} has"),
                 (["--check-config", "--config", "/nonexistent"], 78, "/nonexistent"),
+                (["--check-config", f"--model.folder={self.folder}/nosuch"], 78, "nosuch: cannot open the model folder"),
+                (["--check-config", f"--model.folder={self.folder}"], 78, "has no version N/student.safetensors"),
+                (["--check-config", f"--models=[{{folder: {self.folder}/demo, versions: [1, 2]}}]"], 78,
+                 "model 'demo' has no version of those that are listed"),
                 (["--http.port"], 2, "a value is missing"),
                 (["--ready-fd", "99"], 2, "--ready-fd: descriptor 99 is not open"),
                 (["--http.prot=1"], 2, "ctrd --help"),

@@ -91,8 +91,9 @@ class Guide(unittest.TestCase):
     def test_units(self):
         """The options and signals of the units are those of the daemon."""
         service = (SOURCE / "deploy/systemd/ctrd.service").read_text()
+        ctrdtest.make_model(self.path / "ctr")
         for line in re.findall(r"^Exec\w+=/usr/bin/(ctrd.*)$", service, re.M):
-            self.shell(f"mkdir -p etc; echo 'model: {{folder: run}}' > etc/ctrd.yaml; {line.split(' --config')[0]} "
+            self.shell(f"mkdir -p etc; echo 'model: {{folder: ctr}}' > etc/ctrd.yaml; {line.split(' --config')[0]} "
                        "--config etc/ctrd.yaml --check-config > /dev/null")
         self.assertIn("FileDescriptorName=http\n", (SOURCE / "deploy/systemd/ctrd.socket").read_text())
 

@@ -129,7 +129,10 @@ class Options(unittest.TestCase):
         self.assertIn("http.max_body_bytes", self.run_ctrd("--help-markdown").stdout)
 
     def test_dumped_configuration_loads_to_itself(self):
-        words = ("--set", "model.folder=m", "--set", "http.port=1234", "--set", "log.format=json")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        make_model(folder.name)
+        words = ("--set", f"model.folder={folder.name}", "--set", "http.port=1234", "--set", "log.format=json")
         first = self.run_ctrd("--dump-config", *words)
         self.assertEqual(first.returncode, 0, first.stderr)
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
