@@ -319,7 +319,8 @@ static enum status start_https(struct daemon *daemon, struct diag *reterr)
 {
     const struct doors *doors = &daemon->doors;
     unsigned io = daemon->io_threads;
-    unsigned planes = ROUTE_DATA | (daemon->config->http_observe ? (unsigned)ROUTE_OBSERVE : 0);
+    unsigned planes =
+        ROUTE_DATA | (doors_observe(doors, daemon->config) ? (unsigned)ROUTE_OBSERVE : 0);
     if (doors->admin_socket.fd != LISTENER_NONE)
         TRY(start_http(daemon, io, ROUTE_ADMIN | ROUTE_OBSERVE, INTAKE_PEER, reterr));
     if (doors->admin_fd != LISTENER_NONE)

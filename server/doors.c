@@ -92,6 +92,20 @@ enum status doors_listen(struct doors *doors, struct diag *reterr)
     return listen_on(doors->admin_fd, "admin.port", reterr);
 }
 
+bool doors_observe(const struct doors *doors, const struct server_config *config)
+{
+    if (config->http_observe != DOORS_OBSERVE_LOOPBACK)
+        return config->http_observe == DOORS_OBSERVE_TRUE;
+    if (listener_is_loopback(doors->http_fd))
+        return true;
+    bool nowhere = doors->admin_socket.fd == LISTENER_NONE && doors->admin_fd == LISTENER_NONE;
+    LOG_EVENT(LOG_WARN,
+              nowhere ? "health and metrics are nowhere"
+                      : "health and metrics are on the admin plane alone",
+              LOG_S("why", "http.listen is no loopback address, and http.observe is not true"));
+    return false;
+}
+
 void doors_shut(struct doors *doors)
 {
     if (!doors->http_inherited)

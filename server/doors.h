@@ -22,16 +22,21 @@ struct doors {
     int access_fd; // of log.access_file; LISTENER_NONE: there is none
 };
 
+// In the order of the choices of http.observe.
+enum doors_observe { DOORS_OBSERVE_LOOPBACK, DOORS_OBSERVE_TRUE, DOORS_OBSERVE_FALSE };
+
 void doors_init(struct doors *doors);
 // Sockets come from who started the process (LISTEN_FDS, "http" and "admin"), or are bound here.
 // The admin socket's file is of `ids`. STATUS_CONFIG, STATUS_IO, each with the option's key.
 MUST_USE enum status doors_open(const struct server_config *config, const struct privilege_ids *ids,
                                 struct doors *doors, struct diag *reterr);
-// Clients may come. Before that, a connection is refused by the kernel.
 // Whether doors_open would find what the configuration names, as far as that can be told without
 // opening it: the user, the place of the socket, the token. STATUS_CONFIG.
 MUST_USE enum status doors_check(const struct server_config *config, struct diag *reterr);
+// Clients may come. Before that, a connection is refused by the kernel.
 MUST_USE enum status doors_listen(struct doors *doors, struct diag *reterr);
+// Whether health and metrics are for anybody who reaches http.listen.
+bool doors_observe(const struct doors *doors, const struct server_config *config);
 // No client may come any more: nobody accepts, and the kernel refuses who tries, but for sockets
 // that somebody else has too.
 void doors_shut(struct doors *doors);

@@ -111,6 +111,19 @@ class Planes(unittest.TestCase):
                     self.assertEqual(ask(ctrdtest.UnixConnection(daemon.admin_path), method, path, operation)[0], 200)
         self.assertEqual(daemon.stop(), 0)
 
+    def test_health_beyond_loopback_is_asked_for(self):
+        for observe, listen, status in ((None, "127.0.0.1", 200), (None, "0.0.0.0", 404), ("true", "0.0.0.0", 200), ("loopback", "::1", 200), (None, "::", 404)):
+            with self.subTest(observe=observe, listen=listen):
+                daemon = self.start(f"http.listen={listen}", *([f"http.observe={observe}"] if observe else []))
+                connection = http.client.HTTPConnection("::1" if ":" in listen else "127.0.0.1", daemon.port, timeout=30)
+                for method, path, plane, _, operation in routes():
+                    if plane == "OBSERVE":
+                        self.assertEqual(ask(connection, method, path, operation)[0], status, path)
+                        self.assertEqual(ask(ctrdtest.UnixConnection(daemon.admin_path), method, path, operation)[0], 200)
+                connection.close()
+                self.assertEqual("on the admin plane alone" in daemon.stderr(), status == 404)
+                self.assertEqual(daemon.stop(), 0)
+
     def test_two_authorizations_are_none(self):
         daemon = self.start()
         with socket.create_connection(("127.0.0.1", daemon.admin_port), timeout=30) as sock:
