@@ -1,6 +1,7 @@
 #include "server/acceptor.h"
 
 #include "base/log.h"
+#include "base/tick.h"
 #include "server/priority.h"
 
 #include <assert.h>
@@ -8,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -17,6 +19,7 @@
 enum {
     ACCEPTOR_BATCH = 64,   // from one door, before the others have their turn
     ACCEPTOR_PAUSE_MS = 5, // before a door without room is looked at again
+    ACCEPTOR_IDLE_MS = 500,
 };
 
 struct acceptor {
@@ -24,6 +27,7 @@ struct acceptor {
     size_t count;
     int stop_fd;
     pthread_t thread;
+    _Atomic uint64_t turned_ns;
 };
 
 // What a door has after a look at it.
@@ -91,7 +95,8 @@ static void *run(void *argument)
     struct pollfd probes[ACCEPTOR_MOST_DOORS + 1] = {{.fd = acceptor->stop_fd, .events = POLLIN}};
     priority_prompt();
     for (;;) {
-        int timeout_ms = -1;
+        int timeout_ms = ACCEPTOR_IDLE_MS;
+        atomic_store_explicit(&acceptor->turned_ns, tick_ns(), memory_order_relaxed);
         for (size_t i = 0; i < acceptor->count; i++) {
             const struct acceptor_door *door = &acceptor->doors[i];
             enum acceptor_door_state state = take(door, ACCEPTOR_BATCH);
@@ -136,6 +141,7 @@ enum status acceptor_start(const struct acceptor_door *doors, size_t count,
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the thread that accepts");
     memcpy(acceptor->doors, doors, count * sizeof(*doors));
     acceptor->count = count;
+    atomic_init(&acceptor->turned_ns, tick_ns());
     enum status code = start(acceptor, reterr);
     if (code != STATUS_OK) {
         free(acceptor);
@@ -143,6 +149,11 @@ enum status acceptor_start(const struct acceptor_door *doors, size_t count,
     }
     *ret_acceptor = acceptor;
     return STATUS_OK;
+}
+
+uint64_t acceptor_turned_ns(const struct acceptor *acceptor)
+{
+    return atomic_load_explicit(&acceptor->turned_ns, memory_order_relaxed);
 }
 
 void acceptor_stop(struct acceptor *acceptor)

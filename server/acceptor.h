@@ -26,4 +26,5 @@ MUST_USE enum status acceptor_start(const struct acceptor_door *doors, size_t co
                                     struct acceptor **ret_acceptor, struct diag *reterr);
 // Takes what the kernel has accepted already, as far as there is room, but at shared doors; then no
 // more. NULL is nothing.
+uint64_t acceptor_turned_ns(const struct acceptor *acceptor); // when its loop last went round
 void acceptor_stop(struct acceptor *acceptor);

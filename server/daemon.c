@@ -3,10 +3,9 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "model/kernels/kernels.h"
-#include "server/daemon_parts.h"
+#include "server/attend.h"
 #include "server/drain.h"
 #include "server/listener.h"
-#include "server/notify.h"
 #include "server/openapi.h"
 #include "server/privilege.h"
 #include "server/reload.h"
@@ -15,7 +14,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -53,17 +51,6 @@ static enum status open_signals(struct daemon *daemon, struct diag *reterr)
     return daemon->signal_fd >= 0 ? STATUS_OK : diag_errno(reterr, "", "signalfd");
 }
 
-int daemon_wait_signal(const struct daemon *daemon, int timeout_ms)
-{
-    struct pollfd probe = {.fd = daemon->signal_fd, .events = POLLIN};
-    while (poll(&probe, 1, timeout_ms) < 0 && errno == EINTR)
-        ;
-    struct signalfd_siginfo info;
-    if (read(daemon->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-        return 0;
-    return (int)info.ssi_signo;
-}
-
 // Before it is ready, nobody reads signals. 0: none that ends it has come.
 static int signal_to_end(void)
 {
@@ -75,8 +62,13 @@ static int signal_to_end(void)
     return 0;
 }
 
-static bool is_told_to_end(void)
+// Before a model is loaded. A start may take as long as its models need.
+static bool is_told_to_end(void *context)
 {
+    enum { LOAD_US = 600000000 };
+    const struct daemon *daemon = context;
+    if (!atomic_load_explicit(&daemon->observe.started, memory_order_acquire))
+        notify_tell(&daemon->notify, "EXTEND_TIMEOUT_USEC=%d\nSTATUS=loading models", LOAD_US);
     return signal_to_end() != 0;
 }
 
@@ -112,7 +104,7 @@ static enum status open_and_drop(struct daemon *daemon, struct diag *reterr)
     const struct server_config *config = daemon->config;
     struct privilege_ids ids;
     TRY(open_signals(daemon, reterr));
-    daemon->notify_fd = notify_open();
+    notify_open(&daemon->notify);
     TRY(raise_file_limit(daemon, reterr));
     TRY(privilege_find(config->security_user, &ids, reterr));
     TRY(doors_open(config, &ids, &daemon->doors, reterr));
@@ -143,6 +135,7 @@ static enum status load_models(struct daemon *daemon, struct diag *reterr)
         .rescan_s = (unsigned)config->model_rescan_s,
         .readers = thread_count(daemon),
         .is_over = is_told_to_end,
+        .context = daemon,
     };
     enum status code = lifecycle_start(daemon->registry, &plan, &parts, &daemon->lifecycle, reterr);
     lifecycle_plan_fini(&plan);
@@ -196,7 +189,8 @@ static enum status make_serves(struct daemon *daemon, const struct serve_limits 
         whole = serve_init(&daemon->here[i], limits, daemon->registry, thread,
                            metric_shard(daemon->metrics.set, thread)) == STATUS_OK;
     }
-    unsigned last = thread_count(daemon) - 1;
+    unsigned last = thread_count(daemon) - 1, main = last - 1;
+    pulse_init(&daemon->pulse, daemon->registry, main, metric_shard(daemon->metrics.set, main));
     whole = whole && serve_init(&daemon->by_bid, limits, daemon->registry, last,
                                 metric_shard(daemon->metrics.set, last)) == STATUS_OK;
     return whole ? STATUS_OK
@@ -237,6 +231,7 @@ static void fill_observe(struct daemon *daemon)
     observe->conns = daemon->conns;
     observe->lines = daemon->lines;
     observe->openapi = buf_view(&daemon->openapi);
+    observe->pulse = &daemon->pulse;
     observe->kernels = daemon->kernels->name;
     observe->workers = daemon->workers;
     observe->max_candidates = (size_t)daemon->config->rank_max_candidates;
@@ -367,6 +362,7 @@ static enum status start(struct daemon *daemon, struct diag *reterr)
     reload_take_live(daemon);
     TRY(start_workers(daemon, reterr));
     atomic_store_explicit(&daemon->observe.started, true, memory_order_release);
+    attend_start(daemon);
     TRY(start_https(daemon, reterr));
     return open_doors(daemon, reterr);
 }
@@ -377,7 +373,7 @@ static enum status announce(const struct daemon *daemon, int ready_fd, struct di
     LOG_EVENT(LOG_INFO, "ready", LOG_S("address", daemon->config->http_listen),
               LOG_I("port", doors->http_port), LOG_S("kernels", daemon->kernels->name),
               LOG_I("workers", daemon->workers), LOG_I("io_threads", daemon->io_threads));
-    notify_tell(daemon->notify_fd, "READY=1\nSTATUS=serving on port %u", doors->http_port);
+    notify_tell(&daemon->notify, "READY=1");
     if (ready_fd < 0)
         return STATUS_OK;
     char line[32];
@@ -391,21 +387,29 @@ static enum status announce(const struct daemon *daemon, int ready_fd, struct di
     return STATUS_OK;
 }
 
+// That a drain may take, and the end after it.
+static uint64_t end_us(const struct server_config *config)
+{
+    enum { END_MS = 10000 };
+    return (uint64_t)(config->drain_delay_ms + config->drain_timeout_ms + END_MS) * 1000;
+}
+
 static void run_until_stopped(struct daemon *daemon)
 {
     for (;;) {
-        int signo = daemon_wait_signal(daemon, -1);
+        int signo = attend_wait(daemon, -1);
         if (signo == SIGHUP) {
-            notify_tell(daemon->notify_fd, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                        tick_ns() / 1000);
+            notify_tell(&daemon->notify, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, tick_ns() / 1000);
             reload_all(daemon);
-            notify_tell(daemon->notify_fd, "READY=1");
+            notify_tell(&daemon->notify, "READY=1");
         } else if (signo == SIGUSR1) {
             reload_logs(daemon);
         } else if (signo == SIGUSR2) {
             reload_tell(daemon);
         } else if (signo != 0) {
-            notify_tell(daemon->notify_fd, "STOPPING=1\nSTATUS=draining");
+            notify_tell(&daemon->notify,
+                        "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+                        end_us(daemon->config));
             drain_run(daemon, signo);
             return;
         }
@@ -451,14 +455,15 @@ static void stop(struct daemon *daemon)
     registry_free(daemon->registry);
     if (daemon->signal_fd >= 0)
         close(daemon->signal_fd);
-    if (daemon->notify_fd >= 0)
-        close(daemon->notify_fd);
+    pulse_fini(&daemon->pulse);
+    notify_close(&daemon->notify);
 }
 
 enum status daemon_run(struct server_config *config, const struct cfg_sources *sources,
                        int ready_fd, struct diag *reterr)
 {
-    struct daemon daemon = {.config = config, .sources = sources, .signal_fd = -1, .notify_fd = -1};
+    struct daemon daemon = {
+        .config = config, .sources = sources, .signal_fd = -1, .notify = {.fd = -1}};
     doors_init(&daemon.doors);
     enum status code = start(&daemon, reterr);
     int early = code != STATUS_OK ? signal_to_end() : 0;

@@ -1,5 +1,5 @@
-// Everything that a running ctrd is made of: what daemon.c starts and stops, drain.c ends and
-// reload.c changes.
+// Everything that a running ctrd is made of: what daemon.c starts and stops, attend.c
+// looks after, drain.c ends and reload.c changes.
 #pragma once
 
 #include "base/cfg.h"
@@ -14,7 +14,9 @@
 #include "server/http.h"
 #include "server/lifecycle.h"
 #include "server/live.h"
+#include "server/notify.h"
 #include "server/observe.h"
+#include "server/pulse.h"
 #include "server/registry.h"
 #include "server/serve.h"
 #include "server/server_config.h"
@@ -23,13 +25,15 @@
 
 // Threads by number: index of the shards of the metrics and of the readers of the registry. Workers
 // come first.
-enum { DAEMON_EXTRA_THREADS = 3 }; // admin socket, admin port, deadlines
+enum { DAEMON_EXTRA_THREADS = 4 }; // admin socket, admin port, main, deadlines
 
 struct daemon {
     struct server_config *config;
     const struct cfg_sources *sources; // for SIGHUP
     int signal_fd;
-    int notify_fd; // of the service manager; -1: none
+    struct notify notify;
+    struct pulse pulse;
+    uint64_t next_beat_ns; // of the main thread, attend.c
     struct doors doors;
     unsigned workers, io_threads;
     const struct kernels *kernels;
@@ -54,6 +58,4 @@ struct daemon {
     struct acceptor *acceptor;
 };
 
-// The next signal, or 0 after `timeout_ms` (-1: no limit).
-int daemon_wait_signal(const struct daemon *daemon, int timeout_ms);
 void daemon_quiesce(struct daemon *daemon); // no connection is taken any more

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/tick.h"
-#include "server/daemon_parts.h"
+#include "server/attend.h"
 #include "server/reload.h"
 
 #include <signal.h>
@@ -20,7 +20,7 @@ enum {
 // Log files are rotated during a drain, too.
 static int wait_signal(struct daemon *daemon, int timeout_ms)
 {
-    int signo = daemon_wait_signal(daemon, timeout_ms);
+    int signo = attend_wait(daemon, timeout_ms);
     if (signo == SIGUSR1)
         reload_logs(daemon);
     return signo;

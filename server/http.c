@@ -25,6 +25,7 @@ enum {
     HTTP_POOL_BYTES = 64 << 10,
     // The library counts a connection until after it has said that it is closed.
     HTTP_SPARE_CONNECTIONS = 16,
+    HTTP_IDLE_MS = 500,
 };
 
 struct http {
@@ -35,6 +36,7 @@ struct http {
     int wake_fd; // eventfd: a connection was resumed or has come, or it is the end
     atomic_bool ended;
     atomic_uint open; // connections
+    _Atomic uint64_t turned_ns;
     // Of the I/O thread alone.
     bool begun; // the library has told of the connection that it was given
     bool ranks; // what it ended last it ranked itself
@@ -290,8 +292,9 @@ static void *run(void *argument)
     while (!atomic_load_explicit(&http->ended, memory_order_acquire)) {
         MHD_UNSIGNED_LONG_LONG timeout_ms; // there are none but 0: something is left to do
         eventfd_t ignored;
-        if (MHD_get_timeout(http->daemon, &timeout_ms) != MHD_YES && poll(probes, 2, -1) > 0 &&
-            probes[0].revents != 0)
+        atomic_store_explicit(&http->turned_ns, tick_ns(), memory_order_relaxed);
+        if (MHD_get_timeout(http->daemon, &timeout_ms) != MHD_YES &&
+            poll(probes, 2, HTTP_IDLE_MS) > 0 && probes[0].revents != 0)
             (void)eventfd_read(http->wake_fd, &ignored); // first: what it tells is done below
         for (int socket_fd; (socket_fd = next_arrival(http)) >= 0;)
             begin_connection(http, socket_fd);
@@ -331,6 +334,7 @@ enum status http_start(const struct http_parts *parts, struct http **ret_http, s
     if (http == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the HTTP server");
     http->parts = *parts;
+    atomic_init(&http->turned_ns, tick_ns());
     http->parts.intake.ids = &http->ids;
     trace_ids_init(&http->ids);
     pthread_mutex_init(&http->lock, NULL);
@@ -352,6 +356,11 @@ void http_take(struct http *http, int socket_fd)
     http->arrivals[http->arrived++] = socket_fd;
     pthread_mutex_unlock(&http->lock);
     wake_io(http);
+}
+
+uint64_t http_turned_ns(const struct http *http)
+{
+    return atomic_load_explicit(&http->turned_ns, memory_order_relaxed);
 }
 
 unsigned http_open_count(const struct http *http)

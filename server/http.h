@@ -25,6 +25,7 @@ MUST_USE enum status http_start(const struct http_parts *parts, struct http **re
 // Any thread: the connection is the instance's from here on, and takes the place that was reserved
 // for it (conns.h).
 void http_take(struct http *http, int socket_fd);
+uint64_t http_turned_ns(const struct http *http);  // when its loop last went round
 unsigned http_open_count(const struct http *http); // connections, those on their way to it too
 // Ends the I/O thread. No slot is with a worker any more. NULL is nothing.
 void http_stop(struct http *http);

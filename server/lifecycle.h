@@ -55,10 +55,12 @@ void lifecycle_plan_fini(struct lifecycle_plan *plan);
 
 struct lifecycle_parts {
     const struct kernels *kernels;
-    unsigned readers;      // of the registry
-    bool watch;            // load what appears in the folders
-    unsigned rescan_s;     // look at them every so often; 0: never
-    bool (*is_over)(void); // asked before each load: true, and none is begun; NULL: never
+    unsigned readers;  // of the registry
+    bool watch;        // load what appears in the folders
+    unsigned rescan_s; // look at them every so often; 0: never
+    // Asked before each load, by the thread that loads: true, and none is begun; NULL: never.
+    bool (*is_over)(void *context);
+    void *context;
 };
 
 struct lifecycle; // owns the thread and the resident versions

@@ -176,7 +176,8 @@ static void tell_load(const struct lifecycle_entry *entry, uint64_t version,
 
 static bool is_over(struct lifecycle *lifecycle)
 {
-    return lifecycle->parts.is_over != NULL && lifecycle->parts.is_over();
+    const struct lifecycle_parts *parts = &lifecycle->parts;
+    return parts->is_over != NULL && parts->is_over(parts->context);
 }
 
 // Resident already, or loaded now. Without the lock.

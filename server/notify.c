@@ -1,5 +1,8 @@
 #include "server/notify.h"
 
+#include "base/num.h"
+#include "base/span.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-int notify_open(void)
+static int connect_to_manager(void)
 {
     const char *name = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -33,15 +36,42 @@ int notify_open(void)
     return -1;
 }
 
-void notify_tell(int fd, const char *format, ...)
+static uint64_t watchdog_ns(void)
 {
-    char text[256];
+    const char *period = getenv("WATCHDOG_USEC"), *owner = getenv("WATCHDOG_PID");
+    uint64_t us, pid;
+    if (period == NULL || num_parse_u64(span_of(period), &us) != STATUS_OK ||
+        us > UINT64_MAX / 1000)
+        return 0;
+    if (owner != NULL &&
+        (num_parse_u64(span_of(owner), &pid) != STATUS_OK || pid != (uint64_t)getpid()))
+        return 0;
+    return us * 1000;
+}
+
+void notify_open(struct notify *notify)
+{
+    *notify = (struct notify){.fd = connect_to_manager()};
+    if (notify->fd >= 0)
+        notify->watchdog_ns = watchdog_ns();
+}
+
+void notify_close(struct notify *notify)
+{
+    if (notify->fd >= 0)
+        close(notify->fd);
+    notify->fd = -1;
+}
+
+void notify_tell(const struct notify *notify, const char *format, ...)
+{
+    char text[NOTIFY_STATUS_BYTES + 64];
     va_list arguments;
-    if (fd < 0)
+    if (notify->fd < 0)
         return;
     va_start(arguments, format);
     int size = vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (size > 0 && (size_t)size < sizeof(text))
-        (void)send(fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)send(notify->fd, text, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

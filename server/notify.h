@@ -4,8 +4,19 @@
 
 #include "base/log.h"
 
-// The socket, a path or an abstract name, connected. -1: nobody asks, or it is not there, which the
-// log tells.
-int notify_open(void);
-// "NAME=value" lines. Nothing if `fd` is -1; what nobody takes is lost.
-void notify_tell(int fd, const char *format, ...) PRINTF_LIKE(2, 3);
+#include <stdint.h>
+
+enum { NOTIFY_STATUS_BYTES = 200 };
+
+struct notify {
+    int fd;                           // -1: nobody asks
+    uint64_t watchdog_ns;             // WATCHDOG=1 is expected that often; 0: it is not
+    char status[NOTIFY_STATUS_BYTES]; // told last
+};
+
+// What NOTIFY_SOCKET (a path or an abstract name) and WATCHDOG_USEC say, the latter unless
+// WATCHDOG_PID is another process. A socket that is not there is told in the log.
+void notify_open(struct notify *notify);
+void notify_close(struct notify *notify);
+// "NAME=value" lines. Nothing if nobody asks; what nobody takes is lost. Any thread.
+void notify_tell(const struct notify *notify, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -77,6 +77,12 @@ static struct check check_drain(const struct observe *observe)
     return (struct check){"drain", !draining, "draining"};
 }
 
+static struct check check_golden(const struct observe *observe)
+{
+    enum pulse_state state = pulse_state(observe->pulse);
+    return (struct check){"golden", state == PULSE_GOOD, pulse_words(state)};
+}
+
 enum status observe_livez(struct observe *observe, const struct observe_call *call, struct buf *out)
 {
     (void)observe;
@@ -87,8 +93,9 @@ enum status observe_livez(struct observe *observe, const struct observe_call *ca
 enum status observe_readyz(struct observe *observe, const struct observe_call *call,
                            struct buf *out)
 {
-    const struct check checks[] = {check_drain(observe), check_started(observe)};
-    return tell("ready", checks, 2, call, out);
+    const struct check checks[] = {check_drain(observe), check_started(observe),
+                                   check_golden(observe)};
+    return tell("ready", checks, 3, call, out);
 }
 
 enum status observe_startupz(struct observe *observe, const struct observe_call *call,
@@ -102,8 +109,8 @@ enum status observe_healthz(struct observe *observe, const struct observe_call *
                             struct buf *out)
 {
     const struct check checks[] = {
-        {"process", true, ""}, check_drain(observe), check_started(observe)};
-    return tell("healthy", checks, 3, call, out);
+        {"process", true, ""}, check_drain(observe), check_started(observe), check_golden(observe)};
+    return tell("healthy", checks, 4, call, out);
 }
 
 enum status observe_metrics(struct observe *observe, const struct observe_call *call,

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "server/admit.h"
 #include "server/conns.h"
+#include "server/pulse.h"
 #include "server/registry.h"
 #include "server/server_metrics.h"
 
@@ -23,6 +24,7 @@ struct observe {
     struct queue *queue;
     struct admit *admit;
     struct conns *conns;
+    const struct pulse *pulse;
     struct logline *lines; // of the access log; NULL: there is none
     struct span openapi;   // the document
     const char *kernels;
@@ -46,9 +48,9 @@ struct observe_call {
 void observe_argument(struct observe_call *call, const char *name, const char *value);
 
 // Each appends a whole body to `out`: of the route, or {"error": ...}. livez does not depend on a
-// model. readyz and healthz: STATUS_UNAVAILABLE while models are loaded at start, when one has no
-// version, and when draining; startupz until the first load is done. ?verbose lists the checks,
-// ?exclude=NAME leaves one out.
+// model. readyz and healthz: STATUS_UNAVAILABLE while models are loaded at start, when none serves
+// or one scores otherwise than it should (pulse.h), and when draining; startupz until the first
+// load is done. ?verbose lists the checks, ?exclude=NAME leaves one out.
 enum status observe_livez(struct observe *observe, const struct observe_call *call,
                           struct buf *out);
 enum status observe_readyz(struct observe *observe, const struct observe_call *call,

@@ -35,6 +35,7 @@ static const char *const stage_values[] = {RANK_STAGE_TABLE(STAGE_VALUE)};
 static const char *const reason_values[] = {SERVER_METRICS_SHED_TABLE(STAGE_VALUE)};
 #undef STAGE_VALUE
 static const char *const loss_values[] = {"rate", "full"};
+static const char *const golden_values[] = {"ok", "failed"};
 
 struct label {
     const char *name;
@@ -52,6 +53,8 @@ static const struct label by_stage = {"stage", stage_values, COUNT_OF(stage_valu
 static const struct label by_reason = {"reason", reason_values, COUNT_OF(reason_values), NULL,
                                        NULL};
 static const struct label by_loss = {"reason", loss_values, COUNT_OF(loss_values), NULL, NULL};
+static const struct label by_golden = {"result", golden_values, COUNT_OF(golden_values), NULL,
+                                       NULL};
 
 struct buckets {
     const double *bounds;

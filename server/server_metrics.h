@@ -36,6 +36,9 @@ struct server_metrics {
 // Why a line of the access log was not written: values of SERVER_METRICS_ACCESS_LOST.
 enum server_metrics_loss { SERVER_METRICS_LOST_RATE, SERVER_METRICS_LOST_FULL };
 
+// Values of SERVER_METRICS_GOLDEN.
+enum server_metrics_golden { SERVER_METRICS_GOLDEN_OK, SERVER_METRICS_GOLDEN_FAILED };
+
 // A shard for each thread that counts.
 MUST_USE enum status server_metrics_init(struct server_metrics *metrics, unsigned threads);
 void server_metrics_fini(struct server_metrics *metrics);

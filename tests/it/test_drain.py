@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -25,9 +26,9 @@ class Drain(unittest.TestCase):
     def start(self, *sets, features="f:item:136", hidden="256,128", env=None):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        models = os.path.join(folder.name, "demo")
-        ctrdtest.make_model(models, features=features, hidden=hidden)
-        daemon = ctrdtest.Daemon(models, *sets, env=env)
+        self.models = os.path.join(folder.name, "demo")
+        ctrdtest.make_model(self.models, features=features, hidden=hidden)
+        daemon = ctrdtest.Daemon(self.models, *sets, env=env)
         self.addCleanup(daemon.kill)
         return daemon
 
@@ -173,24 +174,57 @@ class Drain(unittest.TestCase):
                 self.assertNotIn(200, [reply and reply[0] for reply in replies])
                 self.assertIn(503, [reply and reply[0] for reply in replies])
 
+    @contextlib.contextmanager
+    def manager(self, name):
+        """Reads what a service manager is told."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.bind(name)
+            sock.settimeout(60)
+            yield lambda: sock.recv(4096).decode()
+
     def test_a_service_manager_is_told(self):
-        with tempfile.TemporaryDirectory() as folder:
-            for name in (os.path.join(folder, "notify"), f"\0ctrd-{os.getpid()}"):
-                with self.subTest(name=name), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-                    manager.bind(name)
-                    manager.settimeout(60)
-                    daemon = self.start("security.sandbox=enforce", env={"NOTIFY_SOCKET": name.replace("\0", "@")})
-                    self.assertEqual(manager.recv(4096).decode(), f"READY=1\nSTATUS=serving on port {daemon.port}")
-                    daemon.signal(signal.SIGHUP)
-                    told, word, number = manager.recv(4096).decode().rpartition("MONOTONIC_USEC=")
-                    self.assertEqual((told, word), ("RELOADING=1\n", "MONOTONIC_USEC="))
-                    self.assertLess(abs(int(number) / 1e6 - time.monotonic()), 60)
-                    self.assertEqual(manager.recv(4096), b"READY=1")
-                    self.assertEqual(daemon.stop(), 0)
-                    self.assertEqual(manager.recv(4096).splitlines()[0], b"STOPPING=1")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        for name in (os.path.join(folder.name, "notify"), f"\0ctrd-{os.getpid()}"):
+            with self.subTest(name=name), self.manager(name) as told:
+                daemon = self.start("security.sandbox=enforce", "drain.timeout_ms=7000", env={"NOTIFY_SOCKET": name.replace("\0", "@")})
+                self.assertEqual(told(), "EXTEND_TIMEOUT_USEC=600000000\nSTATUS=loading models")
+                self.assertEqual(told(), "STATUS=serving demo:1")
+                self.assertEqual(told(), "READY=1")
+                ctrdtest.make_model(self.models, 2, features="f:item:136", hidden="16")
+                daemon.signal(signal.SIGHUP)
+                words, word, number = told().rpartition("MONOTONIC_USEC=")
+                self.assertEqual((words, word), ("RELOADING=1\n", "MONOTONIC_USEC="))
+                self.assertLess(abs(int(number) / 1e6 - time.monotonic()), 60)
+                self.assertEqual(told(), "READY=1")
+                self.assertEqual(told(), "STATUS=serving demo:2")
+                self.assertEqual(daemon.stop(), 0)
+                self.assertEqual(told(), f"STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC={(7000 + 10000) * 1000}")
         daemon = self.start(env={"NOTIFY_SOCKET": "/nonexistent/notify"})
         self.assertEqual(daemon.stop(), 0)
         self.assertIn("the service manager cannot be told", daemon.stderr())
+
+    def test_the_watchdog_is_fed(self):
+        """Every half of its period, during a drain too; not where it is another process's."""
+        period, name = 2.0, f"\0ctrd-{os.getpid()}"
+        with self.manager(name) as told:
+            env = {"NOTIFY_SOCKET": name.replace("\0", "@"), "WATCHDOG_USEC": str(int(period * 1e6))}
+            daemon = self.start("drain.delay_ms=60000", env=env)
+            times = []
+            while len(times) < 6:
+                if told() != "WATCHDOG=1":
+                    continue
+                times.append(time.monotonic())
+                if len(times) == 3:
+                    daemon.signal(signal.SIGTERM)
+            self.assertLess(statistics.median(after - before for before, after in zip(times, times[1:])), 0.75 * period)
+            self.assertEqual(daemon.stop(signal.SIGINT), 0)
+        with self.manager(name) as told:
+            daemon = self.start(env={**env, "WATCHDOG_USEC": "200000", "WATCHDOG_PID": "1"})
+            ctrdtest.until(lambda: daemon.metrics()['ctrd_golden_probe_total{result="ok"}'] > 1, "another beat")
+            self.assertEqual(daemon.stop(), 0)
+            seen = [told() for _ in range(4)]
+            self.assertTrue(seen[-1].startswith("STOPPING=1"), seen)
 
     def test_int_and_quit_end_at_once(self):
         for number in (signal.SIGINT, signal.SIGQUIT):

@@ -326,11 +326,13 @@ class Swaps(Models):
             os.makedirs(self.folder / str(version))
             (self.folder / str(version) / "student.safetensors").write_bytes(b"\0" * 4096)
             self.assertEqual(daemon.admin("POST", "/v1/models/demo/load", {"version": version})[0], 500)
+            self.assertEqual(daemon.request("GET", "/readyz")[0], 200)
             os.remove(self.folder / str(version) / "student.safetensors")
             os.rmdir(self.folder / str(version))
         self.put(version, 1 + version % 2)
         status, reply = daemon.admin("POST", "/v1/models/demo/load")
         self.assertEqual((status, reply), (200, {"model": "demo", "version": str(version)}))
+        self.assertEqual(daemon.request("GET", "/readyz")[0], 200)
 
     def test_swaps_under_load_fail_nothing_and_grow_nothing(self):
         wanted = self.oracle()

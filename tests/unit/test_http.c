@@ -2,6 +2,7 @@
 // ranks. What a whole daemon can show is in tests/it/test_http.py.
 #include "server/acceptor.h"
 
+#include "base/tick.h"
 #include "server/listener.h"
 #include "server/server_metrics.h"
 #include "tests/support/check.h"
@@ -19,6 +20,7 @@ struct bench {
     struct registry *registry;
     struct server_metrics metrics;
     struct observe observe;
+    struct pulse pulse;
     struct admit admit;
     struct live live;
     struct http_parts parts;
@@ -52,6 +54,8 @@ static void start(struct bench *bench, size_t max_reply_bytes)
     bench->observe.queue = bench->parts.intake.queue;
     bench->observe.admit = &bench->admit;
     bench->observe.conns = bench->parts.conns;
+    bench->observe.pulse = &bench->pulse;
+    pulse_init(&bench->pulse, bench->registry, 0, bench->parts.intake.shard);
     atomic_store(&bench->observe.started, true);
     assert_int_equal(
         listener_bind("127.0.0.1", 0, "http.listen", &bench->listen_fd, &bench->port, NULL),
@@ -129,6 +133,21 @@ static void test_answers_without_a_worker(void **state)
     expect(reply, "HTTP/1.1 503 ", "{\"ready\":false,\"error\":\"draining\"}\n");
     stop(&bench);
     assert_int_equal(atomic_load(&bench.observe.inflight), 0);
+}
+
+// Who has nothing to do goes round all the same: a watchdog asks.
+static void test_idle_threads_go_round(void **state)
+{
+    (void)state;
+    struct bench bench;
+    start(&bench, 1000);
+    uint64_t begun = tick_ns();
+    while ((http_turned_ns(bench.http) <= begun || acceptor_turned_ns(bench.acceptor) <= begun) &&
+           tick_ns() - begun < (uint64_t)WAIT_MS * 1000000)
+        usleep(1000);
+    assert_true(http_turned_ns(bench.http) > begun);
+    assert_true(acceptor_turned_ns(bench.acceptor) > begun);
+    stop(&bench);
 }
 
 // A reply buffer that cannot grow stands for memory that has run out.
@@ -227,6 +246,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers_without_a_worker),
+        cmocka_unit_test(test_idle_threads_go_round),
         cmocka_unit_test(test_no_reply_goes_out_in_part),
         cmocka_unit_test(test_stop_with_connections_open),
         cmocka_unit_test(test_a_full_door_lets_wait),

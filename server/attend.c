@@ -1,0 +1,98 @@
+#include "server/attend.h"
+
+#include "base/tick.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static const uint64_t ns_per_ms = 1000000;
+
+// "serving ctr:42, cvr:7": what who names no version gets.
+static void write_status(struct daemon *daemon, struct buf *text)
+{
+    const struct registry_view *view = registry_pin(daemon->registry, daemon->pulse.reader);
+    const char *between = "serving ";
+    for (size_t i = 0; i < view->count; i++) {
+        if (view->models[i].current == NULL)
+            continue;
+        buf_printf(text, "%s%s:%s", between, view->models[i].name, view->models[i].current->text);
+        between = ", ";
+    }
+    registry_unpin(daemon->registry, daemon->pulse.reader);
+}
+
+static void tell_status(struct daemon *daemon)
+{
+    char status[NOTIFY_STATUS_BYTES] = "";
+    struct buf text;
+    if (daemon->notify.fd < 0)
+        return;
+    buf_over(&text, status, sizeof(status) - 1);
+    write_status(daemon, &text); // what has no room is left out
+    if (strcmp(status, daemon->notify.status) == 0)
+        return;
+    memcpy(daemon->notify.status, status, sizeof(status));
+    notify_tell(&daemon->notify, "STATUS=%s", status);
+}
+
+// Whether every thread that accepts or reads has gone round since `since_ns`; an idle one does so
+// twice a second.
+static bool loops_turn(const struct daemon *daemon, uint64_t since_ns)
+{
+    bool turn = daemon->acceptor == NULL || acceptor_turned_ns(daemon->acceptor) >= since_ns;
+    for (unsigned i = 0; turn && i < daemon->io_threads + 2; i++)
+        turn = daemon->https[i] == NULL || http_turned_ns(daemon->https[i]) >= since_ns;
+    return turn;
+}
+
+static uint64_t beat_ns(const struct daemon *daemon)
+{
+    uint64_t usual_ns = PULSE_MS * ns_per_ms, watchdog_ns = daemon->notify.watchdog_ns;
+    return watchdog_ns != 0 && watchdog_ns / 2 < usual_ns ? watchdog_ns / 2 : usual_ns;
+}
+
+static void beat(struct daemon *daemon)
+{
+    uint64_t now_ns = tick_ns(), watchdog_ns = daemon->notify.watchdog_ns;
+    daemon->next_beat_ns = now_ns + beat_ns(daemon);
+    pulse_beat(&daemon->pulse);
+    if (!atomic_load_explicit(&daemon->observe.draining, memory_order_relaxed))
+        tell_status(daemon);
+    if (watchdog_ns != 0 && pulse_state(&daemon->pulse) == PULSE_GOOD &&
+        loops_turn(daemon, now_ns - watchdog_ns))
+        notify_tell(&daemon->notify, "WATCHDOG=1");
+}
+
+static int read_signal(const struct daemon *daemon, int timeout_ms)
+{
+    struct pollfd probe = {.fd = daemon->signal_fd, .events = POLLIN};
+    while (poll(&probe, 1, timeout_ms) < 0 && errno == EINTR)
+        ;
+    struct signalfd_siginfo info;
+    if (read(daemon->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return 0;
+    return (int)info.ssi_signo;
+}
+
+void attend_start(struct daemon *daemon)
+{
+    beat(daemon);
+}
+
+int attend_wait(struct daemon *daemon, int timeout_ms)
+{
+    uint64_t end_ns = timeout_ms < 0 ? UINT64_MAX : tick_ns() + (uint64_t)timeout_ms * ns_per_ms;
+    for (;;) {
+        if (tick_ns() >= daemon->next_beat_ns)
+            beat(daemon);
+        uint64_t now_ns = tick_ns();
+        uint64_t until_ns = daemon->next_beat_ns < end_ns ? daemon->next_beat_ns : end_ns;
+        uint64_t wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+        int signo = read_signal(daemon, (int)((wait_ns + ns_per_ms - 1) / ns_per_ms));
+        if (signo != 0 || tick_ns() >= end_ns)
+            return signo;
+    }
+}

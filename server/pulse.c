@@ -1,0 +1,94 @@
+#include "server/pulse.h"
+
+#include "base/log.h"
+#include "base/tick.h"
+#include "server/server_metrics.h"
+
+void pulse_init(struct pulse *pulse, struct registry *registry, unsigned reader,
+                struct metric_shard *shard)
+{
+    *pulse = (struct pulse){.registry = registry, .reader = reader, .shard = shard};
+    atomic_init(&pulse->state, PULSE_NO_MODEL);
+}
+
+void pulse_fini(struct pulse *pulse)
+{
+    if (pulse->arena_bytes > 0)
+        arena_fini(&pulse->arena);
+    pulse->arena_bytes = 0;
+}
+
+// An empty arena that is large enough to score a row.
+static enum status fit_arena(struct pulse *pulse, const struct scorer *scorer)
+{
+    size_t bytes;
+    if (!scorer_bytes(scorer, 1, &bytes))
+        return STATUS_NO_MEMORY;
+    if (pulse->arena_bytes < bytes) {
+        pulse_fini(pulse);
+        TRY(arena_init(&pulse->arena, bytes));
+        pulse->arena_bytes = bytes;
+    }
+    arena_reset(&pulse->arena);
+    return STATUS_OK;
+}
+
+// Without memory for it, nothing is known: it is no fault of the model.
+static bool probe(struct pulse *pulse, const struct registry_model *model)
+{
+    struct diag diag = {0};
+    const struct scorer *scorer = &model->current->scorer;
+    if (fit_arena(pulse, scorer) != STATUS_OK)
+        return true;
+    bool passed = scorer_probe(scorer, &pulse->arena, &diag) != STATUS_CORRUPT;
+    metric_add(pulse->shard, SERVER_METRICS_GOLDEN,
+               passed ? SERVER_METRICS_GOLDEN_OK : SERVER_METRICS_GOLDEN_FAILED, 1);
+    if (!passed && atomic_load_explicit(&pulse->state, memory_order_relaxed) != PULSE_FAILED)
+        LOG_EVENT(LOG_ERROR, "a model scores otherwise than when it was loaded",
+                  LOG_S("model", model->name), LOG_S("version", model->current->text),
+                  LOG_S("why", diag.words));
+    return passed;
+}
+
+static enum pulse_state look(struct pulse *pulse, const struct registry_view *view)
+{
+    enum pulse_state state = PULSE_NO_MODEL;
+    for (size_t i = 0; i < view->count; i++) {
+        if (view->models[i].current == NULL)
+            continue; // is loaded for the first time
+        if (!probe(pulse, &view->models[i]))
+            return PULSE_FAILED;
+        state = PULSE_GOOD;
+    }
+    return state;
+}
+
+void pulse_beat(struct pulse *pulse)
+{
+    const struct registry_view *view = registry_pin(pulse->registry, pulse->reader);
+    enum pulse_state state = look(pulse, view);
+    registry_unpin(pulse->registry, pulse->reader);
+    int before = atomic_exchange_explicit(&pulse->state, state, memory_order_relaxed);
+    if (before == PULSE_FAILED && state == PULSE_GOOD)
+        LOG_EACH(LOG_INFO, "every model scores as its file says again", LOG_S("state", "good"));
+    atomic_store_explicit(&pulse->beaten_ns, tick_ns(), memory_order_release);
+}
+
+enum pulse_state pulse_state(const struct pulse *pulse)
+{
+    uint64_t beaten_ns = atomic_load_explicit(&pulse->beaten_ns, memory_order_acquire);
+    if (tick_ns() - beaten_ns > (uint64_t)PULSE_RECENT_MS * 1000000)
+        return PULSE_OLD;
+    return (enum pulse_state)atomic_load_explicit(&pulse->state, memory_order_relaxed);
+}
+
+const char *pulse_words(enum pulse_state state)
+{
+    static const char *const words[] = {
+        [PULSE_GOOD] = "ok",
+        [PULSE_NO_MODEL] = "no model serves",
+        [PULSE_FAILED] = "a model scores otherwise than when it was loaded",
+        [PULSE_OLD] = "nobody has proven the models for a minute",
+    };
+    return words[state];
+}
