@@ -46,8 +46,8 @@ SYSTEM = set("""
 assert.h ctype.h errno.h fenv.h float.h inttypes.h limits.h locale.h math.h setjmp.h signal.h
 stdalign.h stdarg.h stdatomic.h stdbool.h stddef.h stdint.h stdio.h stdlib.h string.h strings.h
 time.h uchar.h wchar.h
-dirent.h fcntl.h ftw.h getopt.h glob.h grp.h libgen.h malloc.h netdb.h poll.h pthread.h regex.h pwd.h sched.h spawn.h
-sysexits.h syslog.h termios.h unistd.h endian.h
+dirent.h fcntl.h ftw.h getopt.h glob.h grp.h libgen.h link.h malloc.h netdb.h poll.h pthread.h regex.h pwd.h sched.h spawn.h
+sysexits.h syslog.h termios.h unistd.h unwind.h endian.h
 linux/openat2.h
 arpa/inet.h netinet/in.h netinet/tcp.h
 sys/epoll.h sys/eventfd.h sys/file.h sys/inotify.h sys/ioctl.h sys/mman.h sys/prctl.h sys/ptrace.h
