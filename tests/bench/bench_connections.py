@@ -11,26 +11,17 @@ and the generator core 1. One server at a time is asked.
 import argparse
 import json
 import os
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import loaded  # noqa: E402
 import paired  # noqa: E402
 
 FEW, MANY = (2, 4), (16, 64, 512)
 TURNS = ("ctrd", "threads", "again")  # again: threads, for A/A
-
-
-def write_bodies(path, candidates=100, width=136):
-    rng = random.Random(1)
-    with open(path, "w", encoding="utf-8") as file:
-        for _ in range(20):
-            file.write(json.dumps({"candidates": [
-                {"id": f"a{i}", "bid": round(rng.random() * 3, 2), "features": {"f": [round(rng.random(), 3) for _ in range(width)]}}
-                for i in range(candidates)]}) + "\n")
 
 
 def ask(build, port, bodies, connections, seconds, cpus):
@@ -55,19 +46,13 @@ def main():
     build = os.path.abspath(options.build)
     with tempfile.TemporaryDirectory() as folder:
         models, bodies = os.path.join(folder, "ctr"), os.path.join(folder, "bodies.jsonl")
-        os.makedirs(os.path.join(models, "1"))
-        subprocess.run([f"{build}/tests/make_checkpoint", "--features", "f:item:136", "--hidden", "512,256,64",
-                        os.path.join(models, "1", "student.safetensors")], check=True)
-        write_bodies(bodies)
-        read_end, write_end = os.pipe()
-        ctrd = subprocess.Popen([*pinned, f"{build}/ctrd", f"--model.folder={models}", "--http.port=0",
-                                 "--serve.queue=1024", "--drain.delay_ms=0", "--log.level=error",
-                                 "--ready-fd", str(write_end)], pass_fds=[write_end])
-        os.close(write_end)
+        loaded.make_checkpoint(build, os.path.join(models, "1", "student.safetensors"))
+        loaded.write_bodies(bodies)
+        ctrd, port = loaded.start(build, f"--model.folder={models}", "--serve.queue=1024", pinned=pinned)
         most = (2 * sum(FEW) + sum(MANY)) * options.rounds
         threads = subprocess.Popen([*pinned, f"{build}/tests/bench_threads", models, str(most)],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        ports = {"ctrd": int(os.fdopen(read_end).readline()), "threads": int(threads.stdout.readline())}
+        ports = {"ctrd": port, "threads": int(threads.stdout.readline())}
         ports["again"] = ports["threads"]
         seen = {}
         for index in range(options.rounds):
@@ -77,8 +62,7 @@ def main():
                 for name in (*turns[first:], *turns[:first]):
                     report = ask(build, ports[name], bodies, count, options.seconds, "[1]" if options.apart else "[]")
                     seen.setdefault((name, count), []).append(report)
-        ctrd.terminate()
-        ctrd.wait()
+        loaded.stop(ctrd)
         threads.stdin.close()
         threads.wait()
     return tell(seen)

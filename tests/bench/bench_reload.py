@@ -1,5 +1,12 @@
 """Reloads under load: a new version every half second, good and corrupt ones in turn, at 70 % of what the daemon can
-do. Tells the paired ratio of p99.9 (paired.py), failed requests, memory, and how long a rollback takes.
+do; beside it the same without reloads (A/A). Every verdict is a line, and the exit code is 0 if all hold:
+
+- no request is lost, no load goes wrong, a rollback takes less than 1 ms (p50, over the admin socket), and a model of
+  more than 10 MB loads within 5 s while every worker is busy;
+- memory: the least squares line through the resident memory over the loads, second half, rises by less than 100 kB per
+  100 loads; versions that stayed would make it hundreds of times as much;
+- creep: p50 does not grow with the number of reloads (paired.is_level), and 1.2 is the most that may be hidden;
+- the paired ratios of p50, p99 and p99.9 (paired.py), bound 1.2.
 
 Usage: /usr/bin/python3 tests/bench/bench_reload.py [--pairs 20] [--seconds 15] [BUILD]
 Daemon on core 0, generator on core 1. Takes 4 x PAIRS x SECONDS.
@@ -9,7 +16,6 @@ import argparse
 import http.client
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -19,9 +25,10 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import loaded  # noqa: E402
 import paired  # noqa: E402
 
-CANDIDATES, WIDTH = 100, 136
+RATIO_BOUND, ROLLBACK_MS, BIG_LOAD_S, KB_PER_100_LOADS = 1.2, 1.0, 5.0, 100.0
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -42,20 +49,16 @@ class Bench:
         self.number, self.loads, self.failed_loads, self.rollbacks, self.memory = 0, 0, 0, [], []
         self.publish(self.good[0])
         self.big = self.make_big()
-        self.bodies = self.write_bodies()
+        self.bodies = os.path.join(folder, "bodies.jsonl")
+        loaded.write_bodies(self.bodies, model="ctr")
         self.admin_path = os.path.join(folder, "admin.sock")
-        read_end, write_end = os.pipe()
-        self.daemon = subprocess.Popen(
-            ["taskset", "-c", "0", f"{self.build}/ctrd", f"--models=[{{folder: {self.models}}}, {{folder: {self.big}}}]", "--http.port=0", "--serve.workers=1",
-             "--drain.delay_ms=0", "--admin-socket", self.admin_path, "--log.level=error", f"--log.file={folder}/log", "--ready-fd", str(write_end)], pass_fds=[write_end])
-        os.close(write_end)
-        with os.fdopen(read_end) as ready:
-            self.port = int(ready.readline())
+        self.daemon, self.port = loaded.start(
+            self.build, f"--models=[{{folder: {self.models}}}, {{folder: {self.big}}}]", "--serve.workers=1",
+            "--admin-socket", self.admin_path, f"--log.file={folder}/log")
 
     def make(self, seed):
         path = os.path.join(self.folder, f"model-{seed}")
-        subprocess.run([f"{self.build}/tests/make_checkpoint", "--features", f"f:item:{WIDTH}", "--hidden", "512,256,64",
-                        "--seed", str(seed), "--range", "0,1", "--histogram", path], check=True)
+        loaded.make_checkpoint(self.build, path, "--seed", str(seed), "--range", "0,1", "--histogram")
         return path
 
     def make_big(self):
@@ -72,15 +75,15 @@ class Bench:
 
     def load_big(self):
         """(bytes, seconds) of a load while every worker is busy all the time."""
-        load = subprocess.Popen([f"{self.build}/ctrload", "--port", str(self.port), "--bodies", self.bodies, "--connections", "64",
-                                 "--duration", "12", "--warmup", "0", "--cpus", "[1]", "--json", "-"], stdout=subprocess.PIPE, text=True)
-        threading.Event().wait(2)
-        os.rename(os.path.join(self.folder, "2"), os.path.join(self.big, "2"))
-        begun = time.monotonic()
-        status = self.admin("load", model="big")
-        seconds = time.monotonic() - begun
-        report = json.loads(load.communicate()[0])
-        assert status == 200 and report["ok"] == report["planned"], (status, report["errors"])
+        command = self.ctrload("--connections", 64, "--duration", 12, "--warmup", 0, "--json", "-")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
+            threading.Event().wait(2)
+            os.rename(os.path.join(self.folder, "2"), os.path.join(self.big, "2"))
+            begun = time.monotonic()
+            status = self.admin("load", model="big")
+            seconds = time.monotonic() - begun
+            report = json.loads(load.communicate()[0])
+        assert status == 200 and loaded.lost(report) == 0, (status, report["errors"])
         return os.path.getsize(os.path.join(self.big, "2", "student.safetensors")), seconds
 
     def publish(self, source, corrupt=False):
@@ -99,16 +102,6 @@ class Bench:
         if self.number > 8:
             shutil.rmtree(os.path.join(self.models, str(self.number - 8)), ignore_errors=True)
 
-    def write_bodies(self):
-        rng = random.Random(1)
-        path = os.path.join(self.folder, "bodies.jsonl")
-        with open(path, "w", encoding="utf-8") as file:
-            for _ in range(20):
-                file.write(json.dumps({"model": "ctr", "candidates": [
-                    {"id": f"a{i}", "bid": round(rng.random() * 3, 2), "features": {"f": [round(rng.random(), 3) for _ in range(WIDTH)]}}
-                    for i in range(CANDIDATES)]}) + "\n")
-        return path
-
     def admin(self, path, body=None, model="ctr"):
         connection = UnixConnection(self.admin_path)
         connection.request("POST", f"/v1/models/{model}/{path}", json.dumps(body or {}), {"Content-Type": "application/json"})
@@ -117,15 +110,8 @@ class Bench:
         connection.close()
         return reply.status
 
-    def ctrload(self, rate):
-        return [f"{self.build}/ctrload", "--port", str(self.port), "--bodies", self.bodies, "--connections", "64", "--cpus", "[1]",
-                "--rate", str(rate)]
-
-    def capacity(self):
-        done = subprocess.run([f"{self.build}/ctrload", "--port", str(self.port), "--bodies", self.bodies, "--connections", "16",
-                               "--duration", "5", "--cpus", "[1]", "--json", "-"], check=True, capture_output=True, text=True)
-        report = json.loads(done.stdout)
-        return report["ok"] / report["seconds"]
+    def ctrload(self, *more):
+        return loaded.ctrload(self.build, self.port, self.bodies, *more)
 
     def reload(self, stop):
         """A version every 500 ms, and a rollback to the one before after each good one."""
@@ -148,10 +134,45 @@ class Bench:
             return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
-def slope(points):
-    """Of the least squares line through (x, y)."""
-    mean_x, mean_y = (sum(column) / len(points) for column in zip(*points))
-    return sum((x - mean_x) * (y - mean_y) for x, y in points) / sum((x - mean_x) ** 2 for x, _ in points)
+def measure(bench, options):
+    """The reports of both series."""
+    rate, series = 0.7 * loaded.capacity(bench.build, bench.port, bench.bodies), {}
+    print(f"capacity {rate / 0.7:.0f}/s, load {rate:.0f}/s, {options.pairs} pairs of {options.seconds} s windows")
+    for name, treat in (("A/A", lambda stop: None), ("reload", bench.reload)):
+        rss = bench.rss_kb()
+        series[name] = paired.run_series(bench.ctrload("--connections", 64, "--rate", rate), options.pairs, options.seconds, treat)
+        print(f"{name}: {series[name]['planned']} requests, p99.9 {series[name]['all']['p999_ms']:.2f} ms, RSS {rss} -> {bench.rss_kb()} kB")
+    return series
+
+
+def judge_bench(bench, series, big):
+    """The verdicts on what is no latency."""
+    size, seconds = big
+    lost = {name: loaded.lost(report) for name, report in series.items()}
+    rollbacks, late = sorted(bench.rollbacks), bench.memory[len(bench.memory) // 2:]
+    rollback_ms = rollbacks[len(rollbacks) // 2] * 1e3
+    held = [paired.judge("not answered 200", ", ".join(f"{name} {count}" for name, count in lost.items()), "0", not any(lost.values())),
+            paired.judge("loads that did not go as they should", f"{bench.failed_loads} of {bench.loads}", "0", bench.failed_loads == 0),
+            paired.judge("rollback over the admin socket, p50", f"{rollback_ms:.2f} ms (most {rollbacks[-1] * 1e3:.2f})", f"{ROLLBACK_MS} ms",
+                         rollback_ms < ROLLBACK_MS),
+            paired.judge(f"load of {size / 1e6:.1f} MB while every worker is busy", f"{seconds:.2f} s", f"{BIG_LOAD_S} s", seconds <= BIG_LOAD_S)]
+    print(f"RSS after {', '.join(f'{loads} loads {kb} kB' for loads, kb in bench.memory[::max(1, len(bench.memory) // 4)])}")
+    if len(late) < 3:
+        print("RSS: no verdict, which takes 5 pairs")
+        return held + [False]
+    slope = 100 * paired.line(late)[0]
+    return held + [paired.judge("RSS over the second half", f"{slope:.0f} kB per 100 loads", f"{KB_PER_100_LOADS:.0f} kB", slope <= KB_PER_100_LOADS)]
+
+
+def judge_latency(series, enough):
+    treated, nothing = (series[name]["windows"] for name in ("reload", "A/A"))
+    growth = [paired.growth(windows, "p50_ms") for windows in (treated, nothing)]
+    held = [paired.judge("growth of p50 over the series", f"{paired.words(growth[0])}, A/A {paired.words(growth[1])}", RATIO_BOUND,
+                         paired.is_level(*growth, RATIO_BOUND))]
+    for quantile in ("p50_ms", "p99_ms", "p999_ms"):
+        ratios = (paired.interval(paired.ratios_of(windows, quantile, True)) for windows in (treated, nothing))
+        held.append(paired.tell("reload every 500 ms", quantile, *ratios, RATIO_BOUND, enough))
+    return held
 
 
 def main():
@@ -163,33 +184,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options.build, folder)
         try:
-            rate = 0.7 * bench.capacity()
-            print(f"capacity {rate / 0.7:.0f}/s, load {rate:.0f}/s, {options.pairs} pairs of {options.seconds} s windows")
-            size, seconds = bench.load_big()
-            print(f"a model of {size / 1e6:.1f} MB loads in {seconds:.2f} s while every worker is busy")
-            series = {}
-            for name, treat in (("A/A", lambda stop: None), ("reload", bench.reload)):
-                rss = bench.rss_kb()
-                report = paired.run_series(bench.ctrload(rate), options.pairs, options.seconds, treat)
-                lost = sum(report["errors"].values()) + sum(one["count"] for code, one in report["by_status"].items() if code != "200")
-                print(f"{name}: {report['planned']} requests, {lost} not answered 200, p99.9 {report['all']['p999_ms']:.2f} ms, "
-                      f"RSS {rss} -> {bench.rss_kb()} kB")
-                series[name] = report
-            rollbacks = sorted(bench.rollbacks)
-            print(f"{bench.loads} loads, {bench.failed_loads} that did not go as they should; rollback over the admin socket "
-                  f"p50 {rollbacks[len(rollbacks) // 2] * 1e3:.2f} ms, max {rollbacks[-1] * 1e3:.2f} ms")
-            print(f"RSS after {', '.join(f'{loads} loads {kb} kB' for loads, kb in bench.memory[::max(1, len(bench.memory) // 4)])}")
-            if len(bench.memory) > 3:
-                print(f"slope over the second half: {100 * slope(bench.memory[len(bench.memory) // 2:]):.0f} kB per 100 loads")
-            held = [paired.tell("reload every 500 ms", quantile,
-                                paired.interval(paired.ratios_of(series["reload"]["windows"], quantile, True)),
-                                paired.interval(paired.ratios_of(series["A/A"]["windows"], quantile, True)), 1.2,
-                                paired.is_enough(options.pairs, options.seconds))
-                    for quantile in ("p50_ms", "p99_ms", "p999_ms")]
+            big = bench.load_big()
+            series = measure(bench, options)
         finally:
-            bench.daemon.terminate()
-            bench.daemon.wait()
-    return 0 if held[2] else 1
+            loaded.stop(bench.daemon)
+    held = judge_bench(bench, series, big) + judge_latency(series, paired.is_enough(options.pairs, options.seconds))
+    return 0 if all(held) else 1
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ A/A series, the same windows without any treatment: what such a ratio is when no
 A bound holds when the 95 % interval of the treated ratio lies under it, or inside the interval of A/A. Fewer than
 20 pairs of 15 s show nothing: the ratios are printed, and no verdict.
 
-As a library: run_series, ratios_of, interval, tell. As a program, with a command that runs during the treated windows
+As a library: run_series, ratios_of, interval, growth, judge, tell. As a program, with a command that runs during the treated windows
 (it is sent SIGTERM when each ends), and the arguments of ctrload behind --:
 
   paired.py --treatment 'stress-reload.sh' --bound 1.2 -- build/release/ctrload --port 8080 --bodies b.jsonl --rate 500
@@ -27,6 +27,10 @@ STRAY_SHARE = 0.1  # of a window: the most that a treatment may reach into a nei
 T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 14: 2.145, 19: 2.093, 24: 2.064, 29: 2.045, 39: 2.023, 59: 2.001, 99: 1.984}
 
 
+def student(degrees):
+    return T95[max(row for row in T95 if row <= degrees)]
+
+
 def interval(ratios):
     """(geometric mean, low, high) of two ratios or more: the mean of their logarithms and its 95 % interval."""
     logs = [math.log(ratio) for ratio in ratios]
@@ -35,9 +39,27 @@ def interval(ratios):
         raise ValueError(f"{count} pairs have no interval")
     mean = sum(logs) / count
     deviation = math.sqrt(sum((x - mean) ** 2 for x in logs) / (count - 1))
-    t = T95[max(degrees for degrees in T95 if degrees <= count - 1)]
-    half = t * deviation / math.sqrt(count)
+    half = student(count - 1) * deviation / math.sqrt(count)
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
+
+
+def line(points):
+    """(slope, half of its 95 % interval) of the least squares line through three (x, y) or more."""
+    count = len(points)
+    if count < 3:
+        raise ValueError(f"{count} points have no interval of a slope")
+    mean_x, mean_y = (sum(column) / count for column in zip(*points))
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
+    rest = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
+    return slope, student(count - 2) * math.sqrt(rest / (count - 2) / spread)
+
+
+def growth(windows, quantile):
+    """(ratio, low, high) of the last window's over the first's, by the line through the logarithms of all."""
+    slope, half = line([(i, math.log(window["latency"][quantile])) for i, window in enumerate(windows)])
+    steps = len(windows) - 1
+    return tuple(math.exp(steps * x) for x in (slope, slope - half, slope + half))
 
 
 def ratios_of(windows, quantile, first_treated):
@@ -114,8 +136,25 @@ def verdict(treated, nothing, bound):
     return under, inside
 
 
+def is_level(treated, nothing, bound):
+    """Does nothing grow? Both are growths. The interval reaches down to 1, or to that of A/A: a machine that gets slower does
+    so in both, and what neighbouring windows have in common makes intervals too narrow. And it ends under the bound, because
+    one that is wide reaches down to 1 whatever happens."""
+    return treated[1] <= max(1, nothing[2]) and treated[2] <= bound
+
+
 def is_enough(pairs, seconds):
     return pairs >= PAIRS and seconds >= SECONDS
+
+
+def judge(name, figure, bound, held):
+    """Prints a figure beside its bound; both are words."""
+    print(f"{name}: {figure}, bound {bound}: {'holds' if held else 'DOES NOT HOLD'}")
+    return held
+
+
+def words(ratio):
+    return f"{ratio[0]:.3f} [{ratio[1]:.3f}, {ratio[2]:.3f}]"
 
 
 def tell(name, quantile, treated, nothing, bound, enough):
@@ -125,8 +164,7 @@ def tell(name, quantile, treated, nothing, bound, enough):
     word = "holds, under it" if under else "holds, inside A/A" if inside else "DOES NOT HOLD"
     if not enough:
         word = f"no verdict, which takes {PAIRS} pairs of {SECONDS} s"
-    print(f"{name}, {quantile.removesuffix('_ms')}: ratio {treated[0]:.3f} [{treated[1]:.3f}, {treated[2]:.3f}], "
-          f"A/A {nothing[0]:.3f} [{nothing[1]:.3f}, {nothing[2]:.3f}], bound {bound}: {word}")
+    print(f"{name}, {quantile.removesuffix('_ms')}: ratio {words(treated)}, A/A {words(nothing)}, bound {bound}: {word}")
     return enough and (under or inside)
 
 
