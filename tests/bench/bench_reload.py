@@ -157,9 +157,6 @@ def judge_bench(bench, series, big):
                          rollback_ms < ROLLBACK_MS),
             paired.judge(f"load of {size / 1e6:.1f} MB while every worker is busy", f"{seconds:.2f} s", f"{BIG_LOAD_S} s", seconds <= BIG_LOAD_S)]
     print(f"RSS after {', '.join(f'{loads} loads {kb} kB' for loads, kb in bench.memory[::max(1, len(bench.memory) // 4)])}")
-    if len(late) < 3:
-        print("RSS: no verdict, which takes 5 pairs")
-        return held + [False]
     slope = 100 * paired.line(late)[0]
     return held + [paired.judge("RSS over the second half", f"{slope:.0f} kB per 100 loads", f"{KB_PER_100_LOADS:.0f} kB", slope <= KB_PER_100_LOADS)]
 
@@ -168,7 +165,7 @@ def judge_latency(series, enough):
     treated, nothing = (series[name]["windows"] for name in ("reload", "A/A"))
     growth = [paired.growth(windows, "p50_ms") for windows in (treated, nothing)]
     held = [paired.judge("growth of p50 over the series", f"{paired.words(growth[0])}, A/A {paired.words(growth[1])}", RATIO_BOUND,
-                         paired.is_level(*growth, RATIO_BOUND))]
+                         paired.is_level(*growth, RATIO_BOUND), enough)]
     for quantile in ("p50_ms", "p99_ms", "p999_ms"):
         ratios = (paired.interval(paired.ratios_of(windows, quantile, True)) for windows in (treated, nothing))
         held.append(paired.tell("reload every 500 ms", quantile, *ratios, RATIO_BOUND, enough))
@@ -181,6 +178,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("build", nargs="?", default="build/release")
     options = parser.parse_args()
+    if options.pairs < 5:
+        parser.error("five pairs or more: a line takes three, and memory is told of half of them")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options.build, folder)
         try:

@@ -62,13 +62,16 @@ def growth(windows, quantile):
     return tuple(math.exp(steps * x) for x in (slope, slope - half, slope + half))
 
 
-def ratios_of(windows, quantile, first_treated):
+def quotients(values, first_treated):
     """Treated over untreated of neighbouring windows."""
-    values = [window["latency"][quantile] for window in windows]
     if 0 in values:
         raise ValueError(f"nothing was answered in window {values.index(0)}")
     pairs = zip(values[0::2], values[1::2])
     return [a / b if first_treated else b / a for a, b in pairs]
+
+
+def ratios_of(windows, quantile, first_treated):
+    return quotients([window["latency"][quantile] for window in windows], first_treated)
 
 
 def stray(spans, start, seconds):
@@ -147,25 +150,25 @@ def is_enough(pairs, seconds):
     return pairs >= PAIRS and seconds >= SECONDS
 
 
-def judge(name, figure, bound, held):
-    """Prints a figure beside its bound; both are words."""
-    print(f"{name}: {figure}, bound {bound}: {'holds' if held else 'DOES NOT HOLD'}")
-    return held
-
-
 def words(ratio):
     return f"{ratio[0]:.3f} [{ratio[1]:.3f}, {ratio[2]:.3f}]"
 
 
-def tell(name, quantile, treated, nothing, bound, enough):
-    """Prints both ratios, and by which half of the rule the bound holds: an A/A that is wide lets much be inside. Without
-    `enough` there is no verdict, and the bound is not shown to hold."""
-    under, inside = verdict(treated, nothing, bound)
-    word = "holds, under it" if under else "holds, inside A/A" if inside else "DOES NOT HOLD"
+def judge(name, figure, bound, held, enough=True, how=""):
+    """Prints a figure beside its bound, both in words, and whether it holds (`how`: by which half of a rule). Without `enough`
+    there is no verdict, and the bound is not shown to hold."""
+    word = f"holds{how}" if held else "DOES NOT HOLD"
     if not enough:
         word = f"no verdict, which takes {PAIRS} pairs of {SECONDS} s"
-    print(f"{name}, {quantile.removesuffix('_ms')}: ratio {words(treated)}, A/A {words(nothing)}, bound {bound}: {word}")
-    return enough and (under or inside)
+    print(f"{name}: {figure}, bound {bound}: {word}")
+    return enough and held
+
+
+def tell(name, quantile, treated, nothing, bound, enough):
+    """Judges both ratios, and tells by which half of the rule the bound holds: an A/A that is wide lets much be inside."""
+    under, inside = verdict(treated, nothing, bound)
+    return judge(f"{name}, {quantile.removesuffix('_ms')}", f"ratio {words(treated)}, A/A {words(nothing)}", bound, under or inside, enough,
+                 ", under it" if under else ", inside A/A")
 
 
 def run_command(command):
