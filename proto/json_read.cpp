@@ -62,7 +62,7 @@ enum status read_rank_candidate(rank_build &b, value &v, size_t index)
             return read_text(r, inner, &candidate->id);
         case 1:
             featured = true;
-            return read_features(r, &inner, ROW_ITEM, place);
+            return b.limits->bids_only ? STATUS_OK : read_features(r, &inner, ROW_ITEM, place);
         default:
             candidate->has_bid = true;
             return read_money(r, inner, &candidate->bid);
@@ -74,7 +74,8 @@ enum status read_rank_candidate(rank_build &b, value &v, size_t index)
         json_fault_push_key(&r.path, span_of("id"));
         return fail(r, STATUS_INVALID, "missing, every candidate needs one");
     }
-    return featured ? STATUS_OK : read_absent(r, "features", ROW_ITEM, place);
+    return featured || b.limits->bids_only ? STATUS_OK
+                                           : read_absent(r, "features", ROW_ITEM, place);
 }
 
 enum status read_floors(rank_build &b, value &v)
@@ -132,7 +133,8 @@ enum status read_rank(rank_build &b, object &map)
             return read_floors(b, v);
         case 6:
         case 7:
-            return read_shared(r, v, key == 6 ? ROW_USER : ROW_CONTEXT);
+            return b.limits->bids_only ? STATUS_OK
+                                       : read_shared(r, v, key == 6 ? ROW_USER : ROW_CONTEXT);
         case 8:
             return read_candidates(
                 r, v, b.limits->max_candidates, &to->count,

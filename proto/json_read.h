@@ -1,7 +1,7 @@
 // Fast JSON in and fast numbers out: the one door to simdjson, and the only C++ file behind it.
 // Strict: keys that are known are refused the second time, everything that is skipped is validated
-// (but for its duplicate keys), depth <= 32, UTF-8 checked, numbers in the JSON grammar and finite.
-// No exception leaves it.
+// (but for its duplicate keys, and for what limits.bids_only passes over), depth <= 32, UTF-8
+// checked, numbers in the JSON grammar and finite. No exception leaves it.
 #pragma once
 
 #include "base/status.h"

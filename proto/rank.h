@@ -40,6 +40,7 @@ struct rank_request {
 struct rank_limits {
     size_t max_candidates;
     bool unknown_ignore; // unknown features are counted, not refused
+    bool bids_only;      // user, context and features are passed over unread, valid or not
 };
 
 // A bid with all candidates or with none, else STATUS_INVALID naming the first that lacks one.

@@ -58,11 +58,13 @@ enum status rank_build_finish(struct rank_build *build)
         json_fault_push_key(&rows->path, span_of("candidates"));
         return row_build_fail(rows, STATUS_INVALID, "missing, at least one candidate is needed");
     }
-    for (unsigned scope = ROW_USER; scope <= ROW_CONTEXT; scope++) {
+    bool read = !build->limits->bids_only;
+    for (unsigned scope = ROW_USER; read && scope <= ROW_CONTEXT; scope++) {
         if (!rows->scope_sent[scope])
             TRY(row_build_absent(rows, (enum row_scope)scope));
     }
-    row_build_crosses(rows, request->count);
+    if (read)
+        row_build_crosses(rows, request->count);
     request->shared = rows->shared;
     request->items = rows->items;
     request->counts = rows->counts;

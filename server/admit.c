@@ -7,6 +7,8 @@ enum { ADMIT_MEMORY = 256 };
 // The longest of the recent ones may be so many times what is called short: interrupts and page
 // faults count as its CPU, too.
 enum { ADMIT_OUTLIER = 4 };
+// The line is trusted for bodies up to so many times the longest that it has seen.
+enum { ADMIT_BEYOND = 2 };
 // A wait that is foreseen is a mean, and some take longer. Half of the time that there is keeps the
 // workers as busy as all of it would, and leaves the rest to bad luck.
 static const double admit_margin = 2.0;
@@ -46,7 +48,9 @@ static uint64_t expected_cost_ns(const struct admit *admit, size_t body_bytes)
 bool admit_is_short(const struct admit *admit, size_t body_bytes, uint64_t limit_ns)
 {
     uint64_t longest_ns = atomic_load_explicit(&admit->longest_ns, memory_order_relaxed);
-    return longest_ns > 0 && longest_ns <= ADMIT_OUTLIER * limit_ns &&
+    uint64_t most_bytes = atomic_load_explicit(&admit->most_bytes, memory_order_relaxed);
+    return longest_ns > 0 && body_bytes / ADMIT_BEYOND <= most_bytes &&
+           longest_ns <= ADMIT_OUTLIER * limit_ns &&
            expected_cost_ns(admit, body_bytes) <= limit_ns;
 }
 
@@ -108,11 +112,19 @@ static void learn(struct admit *admit, double x, double y)
                           memory_order_relaxed);
 }
 
-static void note_longest(struct admit *admit, uint64_t cpu_ns)
+static uint64_t larger_of_recent(uint64_t before, uint64_t now)
+{
+    before -= before / ADMIT_MEMORY;
+    return now > before ? now : before;
+}
+
+static void note_longest(struct admit *admit, uint64_t cpu_ns, size_t body_bytes)
 {
     uint64_t longest_ns = atomic_load_explicit(&admit->longest_ns, memory_order_relaxed);
-    longest_ns -= longest_ns / ADMIT_MEMORY;
-    atomic_store_explicit(&admit->longest_ns, cpu_ns > longest_ns ? cpu_ns : longest_ns,
+    uint64_t most_bytes = atomic_load_explicit(&admit->most_bytes, memory_order_relaxed);
+    atomic_store_explicit(&admit->longest_ns, larger_of_recent(longest_ns, cpu_ns),
+                          memory_order_relaxed);
+    atomic_store_explicit(&admit->most_bytes, larger_of_recent(most_bytes, body_bytes),
                           memory_order_relaxed);
 }
 
@@ -120,7 +132,7 @@ void admit_leave(struct admit *admit, struct slot *slot, const struct admit_spen
 {
     atomic_fetch_sub_explicit(&admit->running_ns, slot->cost_ns, memory_order_relaxed);
     pthread_mutex_lock(&admit->lock);
-    note_longest(admit, spent->cpu_ns);
+    note_longest(admit, spent->cpu_ns, slot->body_size);
     if (spent->wall_ns > 0)
         learn(admit, (double)slot->body_size, (double)spent->wall_ns);
     pthread_mutex_unlock(&admit->lock);

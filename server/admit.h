@@ -24,6 +24,7 @@ struct admit {
     double weight, mean_x, mean_y, var_x, cov_xy;
     _Atomic double at_zero, per_byte; // the line
     _Atomic uint64_t longest_ns;      // of CPU, by a recent request; 0: none yet
+    _Atomic uint64_t most_bytes;      // of the body of a recent one
 };
 
 struct admit_spent {
@@ -39,7 +40,8 @@ void admit_fini(struct admit *admit);
 MUST_USE bool admit_bytes(struct admit *admit, struct slot *slot, size_t more);
 
 // Whether a request with such a body takes at most `limit_ns`: it is expected to, and no recent one
-// of any size took several times as long. False while nothing was learnt.
+// of any size took several times as long. False while nothing was learnt, and for a body far longer
+// than all recent ones.
 bool admit_is_short(const struct admit *admit, size_t body_bytes, uint64_t limit_ns);
 // Whether a request with such a body, that came now, would be served by its deadline (0: none).
 bool admit_in_time(struct admit *admit, size_t body_bytes, uint64_t deadline_ns, uint64_t now_ns);

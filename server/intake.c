@@ -15,7 +15,7 @@ enum {
     // can be told; what goes on beyond is cut off.
     INTAKE_DISCARD_FACTOR = 4,
     INTAKE_SHORT_NS = 1000000, // health has to be answered meanwhile
-    INTAKE_SWEEP_NS = 1000000, // a full queue is looked through no more often
+    INTAKE_SWEEP_NS = 1000000, // the queue is looked through no more often
 };
 
 static void end_with(struct slot *slot, const struct diag *diag, enum status code)
@@ -129,12 +129,33 @@ struct slot *intake_begin(struct intake *intake, const struct intake_head *arriv
     return slot;
 }
 
+// Was answered by the deadline thread, and only takes a place.
+static bool let_go_of_expired(void *item)
+{
+    struct slot *slot = item;
+    bool expired = slot_state(slot) == SLOT_EXPIRED;
+    if (expired)
+        slot_release(slot);
+    return expired;
+}
+
+// Gives back the places and bytes of those in the queue that have expired. False: there were none.
+static bool sweep(struct intake *intake)
+{
+    uint64_t now_ns = tick_ns();
+    if (now_ns - intake->swept_ns < INTAKE_SWEEP_NS)
+        return false;
+    intake->swept_ns = now_ns;
+    return queue_sweep(intake->queue, let_go_of_expired) > 0;
+}
+
 static enum status take_more(struct intake *intake, struct slot *slot, const char *data,
                              size_t size)
 {
     if (size > intake->max_body_bytes - slot->body.size)
         return STATUS_TOO_LARGE;
-    if (!admit_bytes(intake->admit, slot, size))
+    if (!admit_bytes(intake->admit, slot, size) &&
+        !(sweep(intake) && admit_bytes(intake->admit, slot, size)))
         return STATUS_OVERLOADED;
     buf_append(&slot->body, data, size);
     return buf_status(&slot->body) == STATUS_OK ? STATUS_OK : STATUS_NO_MEMORY;
@@ -218,25 +239,9 @@ bool intake_rank(struct intake *intake, struct slot *slot, unsigned connections)
     return true;
 }
 
-// Was answered by the deadline thread, and only takes a place.
-static bool let_go_of_expired(void *item)
-{
-    struct slot *slot = item;
-    bool expired = slot_state(slot) == SLOT_EXPIRED;
-    if (expired)
-        slot_release(slot);
-    return expired;
-}
-
 static bool put_into_queue(struct intake *intake, struct slot *slot)
 {
-    if (queue_put(intake->queue, slot))
-        return true;
-    uint64_t now_ns = tick_ns();
-    if (now_ns - intake->swept_ns < INTAKE_SWEEP_NS)
-        return false;
-    intake->swept_ns = now_ns;
-    return queue_sweep(intake->queue, let_go_of_expired) > 0 && queue_put(intake->queue, slot);
+    return queue_put(intake->queue, slot) || (sweep(intake) && queue_put(intake->queue, slot));
 }
 
 static enum status put(struct intake *intake, struct slot *slot, enum server_metrics_shed *ret_why)

@@ -16,76 +16,9 @@
 #include <string.h>
 
 enum {
-    // Of a candidate, beside its values: id, bid, place in tables, results.
-    SERVE_CANDIDATE_BYTES = 640,
-    // Of a request: ids, tables of the features, rounding of a few dozen allocations.
-    SERVE_REQUEST_BYTES = 64 << 10,
-    // Longest text of a candidate in a reply, without its id.
-    SERVE_RESULT_BYTES = 320,
     SERVE_MOST_RATIO = 100,       // of a packed body
     SERVE_PLAIN_BYTES = 64 << 10, // that any may have
 };
-
-// Memory that a request of the most candidates needs; false: no machine has it.
-static bool plan(const struct serve_limits *limits, const struct registry_version *version,
-                 size_t *ret_bytes)
-{
-    const size_t most = limits->rank.max_candidates;
-    const size_t row = SERVE_CANDIDATE_BYTES + RANK_MAX_ID_BYTES;
-    const size_t once = row_build_bytes(&version->layout, most) + SERVE_REQUEST_BYTES +
-                        version->scorer.checkpoint.schema.count * sizeof(struct drift_outside);
-    size_t rows = 0, score = 0;
-    return num_mul(row, most, &rows) && num_add(rows, once, &rows) &&
-           scorer_bytes(&version->scorer, most, &score) && num_add(rows, score, ret_bytes);
-}
-
-enum status serve_init(struct serve *serve, const struct serve_limits *limits,
-                       struct registry *registry, unsigned reader, struct metric_shard *shard)
-{
-    *serve =
-        (struct serve){.limits = *limits, .registry = registry, .reader = reader, .shard = shard};
-    buf_init(&serve->inflated, limits->max_body_bytes + JSON_READ_PADDING);
-    serve->reader_json = json_read_new(limits->max_body_bytes);
-    serve->inflater = gzip_inflater_new();
-    if (serve->reader_json != NULL && serve->inflater != NULL)
-        return STATUS_OK;
-    serve_fini(serve);
-    return STATUS_NO_MEMORY;
-}
-
-void serve_fini(struct serve *serve)
-{
-    json_read_free(serve->reader_json);
-    gzip_inflater_free(serve->inflater);
-    buf_fini(&serve->inflated);
-    if (serve->arena_bytes > 0)
-        arena_fini(&serve->arena);
-    *serve = (struct serve){.arena_bytes = 0};
-}
-
-size_t serve_max_reply_bytes(const struct serve_limits *limits)
-{
-    // A byte of an id becomes up to six in JSON ("\u001f"); an explanation has two ids.
-    return (limits->rank.max_candidates + 4) * (2 * 6 * RANK_MAX_ID_BYTES + SERVE_RESULT_BYTES);
-}
-
-// An empty arena that is large enough for the version.
-static enum status fit_arena(struct serve *serve, const struct registry_version *version)
-{
-    size_t bytes;
-    if (!plan(&serve->limits, version, &bytes))
-        return STATUS_NO_MEMORY;
-    if (serve->arena_bytes >= bytes) {
-        arena_reset(&serve->arena);
-        return STATUS_OK;
-    }
-    if (serve->arena_bytes > 0)
-        arena_fini(&serve->arena);
-    serve->arena_bytes = 0;
-    TRY(arena_init(&serve->arena, bytes));
-    serve->arena_bytes = bytes;
-    return STATUS_OK;
-}
 
 // A request on its way: what each stage leaves for the next. Everything lives in the arena.
 struct run {
@@ -96,7 +29,7 @@ struct run {
     const struct registry_model *model;
     const struct registry_version *version;
     struct diag diag;
-    bool patient;     // takes no look at the deadline
+    bool by_bid;      // takes no look at the deadline, nor at features
     uint64_t lap_ns;  // end of the stage before
     const char *body; // plain
     size_t body_size;
@@ -125,7 +58,7 @@ static void lap(struct run *run, enum rank_stage stage)
 static enum status check_deadline(struct run *run, enum server_metrics_shed reason)
 {
     const struct serve_call *call = run->call;
-    if (run->patient)
+    if (run->by_bid)
         return STATUS_OK;
     if (call->state != NULL &&
         atomic_load_explicit(call->state, memory_order_relaxed) != call->expected)
@@ -167,10 +100,12 @@ static enum status open_body(struct run *run)
 static enum status read_body(struct run *run)
 {
     struct serve *serve = run->serve;
-    if (fit_arena(serve, run->version) != STATUS_OK)
+    struct rank_limits limits = serve->limits.rank;
+    limits.bids_only = run->by_bid;
+    if (serve_fit(serve, run->version) != STATUS_OK)
         return diag_set(&run->diag, STATUS_NO_MEMORY, "no memory for the model");
     return json_read_rank(serve->reader_json, run->body, run->body_size, &run->version->layout,
-                          &serve->limits.rank, &serve->arena, &run->request, &run->diag);
+                          &limits, &serve->arena, &run->request, &run->diag);
 }
 
 // The body names the version whose features it has. A glance finds the names; what the parser finds
@@ -495,6 +430,6 @@ enum status serve_explain(struct serve *serve, const struct serve_call *call, st
 enum status serve_by_bid(struct serve *serve, const struct serve_call *call, struct buf *reply)
 {
     struct run run = begin(serve, call, reply);
-    run.patient = true;
+    run.by_bid = true;
     return end(&run, stages_by_bid(&run));
 }

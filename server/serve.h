@@ -67,6 +67,8 @@ MUST_USE enum status serve_init(struct serve *serve, const struct serve_limits *
                                 struct registry *registry, unsigned reader,
                                 struct metric_shard *shard);
 void serve_fini(struct serve *serve);
+// Empties the arena, and makes it large enough for a request to the version. STATUS_NO_MEMORY.
+MUST_USE enum status serve_fit(struct serve *serve, const struct registry_version *version);
 size_t serve_max_reply_bytes(const struct serve_limits *limits);
 
 // Each appends the reply of its route, or the JSON of the error, to `reply` (empty before). The
@@ -76,6 +78,6 @@ size_t serve_max_reply_bytes(const struct serve_limits *limits);
 enum status serve_rank(struct serve *serve, const struct serve_call *call, struct buf *reply);
 enum status serve_explain(struct serve *serve, const struct serve_call *call, struct buf *reply);
 // The reply of POST /v1/rank without a score: by bid, then position, marked as degraded. For
-// requests whose deadline has passed; takes no look at it. STATUS_DEADLINE if no candidate has a
-// bid.
+// requests whose deadline has passed; takes no look at it, nor at features, valid or not.
+// STATUS_DEADLINE if no candidate has a bid.
 enum status serve_by_bid(struct serve *serve, const struct serve_call *call, struct buf *reply);

@@ -116,7 +116,7 @@ static void make_layout(struct bench *bench)
 
 static double read_request(struct bench *bench, const struct row_layout *layout)
 {
-    static const struct rank_limits limits = {1000, false};
+    static const struct rank_limits limits = {.max_candidates = 1000, .unknown_ignore = false};
     struct rank_request request;
     arena_reset(&bench->arena);
     if (json_read_rank(bench->reader, bench->body.data, bench->size, layout, &limits, &bench->arena,

@@ -60,6 +60,16 @@ class Expired(Busy):
         self.assertEqual(read_reply(stream)[0], 200)
         self.finish(daemon, socks)
 
+    def test_bytes_of_what_expired_are_free_again(self):
+        large = body_of(300, WIDTH)
+        daemon = self.start(f"http.max_held_bytes={2 * len(SLOW) + 3 * len(large)}", f"http.max_body_bytes={len(SLOW)}")
+        socks = self.occupy(daemon)
+        for _ in range(9):  # which wait for the worker, expired
+            self.assertEqual(self.reply(self.send(daemon, post(large, timeout(10))))[0], 504)
+        self.still_busy(socks)
+        self.assertEqual(daemon.metrics()[SHED.format("queue_bytes")], 0)
+        self.finish(daemon, socks)
+
     def test_while_it_is_scored(self):
         daemon = self.start()
         sock = self.send(daemon, post(SLOW, timeout(30)))

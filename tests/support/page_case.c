@@ -127,7 +127,7 @@ static void make_ready(struct page_case *test, char pad)
 
 enum status page_case_read_request(struct page_case *test, char pad)
 {
-    struct rank_limits limits = {PAGE_CASE_CANDIDATES, true};
+    struct rank_limits limits = {.max_candidates = PAGE_CASE_CANDIDATES, .unknown_ignore = true};
     make_ready(test, pad);
     return json_read_rank(test->reader, test->text, test->size, &test->request_layout, &limits,
                           &test->arena, &test->request, &test->diag);

@@ -36,7 +36,8 @@ void rank_case_fini(struct rank_case *test)
 
 enum status rank_case_read(struct rank_case *test, bool unknown_ignore, char pad)
 {
-    struct rank_limits limits = {RANK_CASE_CANDIDATES, unknown_ignore};
+    struct rank_limits limits = {.max_candidates = RANK_CASE_CANDIDATES,
+                                 .unknown_ignore = unknown_ignore};
     memset(test->body + test->size, pad, JSON_READ_PADDING);
     memset(&test->diag, 0, sizeof(test->diag));
     arena_reset(&test->arena);

@@ -68,6 +68,24 @@ static void test_cost_is_a_line_over_the_body(void **state)
     admit_fini(&admit);
 }
 
+// Equal sizes tell nothing of a body that is far longer.
+static void test_what_is_far_longer_is_not_short(void **state)
+{
+    (void)state;
+    struct admit admit;
+    admit_init(&admit, 1 << 20, 1);
+    assert_false(admit_is_short(&admit, BODY, MS)); // nothing is known
+    for (int i = 0; i < MANY; i++)
+        serve(&admit, BODY, MS / 2);
+    assert_true(admit_is_short(&admit, BODY, MS));
+    assert_true(admit_is_short(&admit, 2 * BODY, MS));
+    assert_false(admit_is_short(&admit, 3 * BODY, MS));
+    serve(&admit, 3 * BODY, MS / 2); // by a worker
+    assert_true(admit_is_short(&admit, 3 * BODY, MS));
+    assert_false(admit_is_short(&admit, 7 * BODY, MS));
+    admit_fini(&admit);
+}
+
 static void test_cost_follows_what_is_served_now(void **state)
 {
     (void)state;
@@ -145,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_are_taken_and_given_back),
         cmocka_unit_test(test_cost_is_a_line_over_the_body),
+        cmocka_unit_test(test_what_is_far_longer_is_not_short),
         cmocka_unit_test(test_cost_follows_what_is_served_now),
         cmocka_unit_test(test_who_would_be_late_is_refused),
         cmocka_unit_test(test_an_idle_server_takes_a_request_whatever_it_learnt),

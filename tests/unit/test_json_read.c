@@ -198,7 +198,7 @@ static void test_limits(void **state)
         assert_int_equal(code, length == RANK_MAX_ID_BYTES ? STATUS_OK : STATUS_INVALID);
     }
     test.size = RANK_CASE_BODY + 1;
-    struct rank_limits limits = {1, false};
+    struct rank_limits limits = {.max_candidates = 1};
     assert_int_equal(json_read_rank(test.reader, test.body, test.size, &rank_case_layout, &limits,
                                     &test.arena, &test.request, &test.diag),
                      STATUS_TOO_LARGE);

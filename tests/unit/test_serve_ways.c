@@ -172,6 +172,27 @@ static void test_by_bid(void **state)
     assert_int_equal(ask(bench, serve_by_bid, "{}"), STATUS_INVALID);
 }
 
+// What a model would read costs no time then: it is passed over, right or wrong.
+static void test_by_bid_reads_no_features(void **state)
+{
+    struct bench *bench = *state;
+    static const char odd[] =
+        "{\"user\":7,\"context\":[{\"x\":{}}],\"candidates\":["
+        "{\"id\":\"a\",\"bid\":1,\"features\":{\"f\":[1e999,\"x\"],\"f\":-}},"
+        "{\"features\":[[[]]],\"bid\":2,\"id\":\"b\"},{\"id\":\"c\",\"bid\":3}]}";
+    static const char wanted[] = "\"ranked\":[{\"id\":\"c\",\"rank\":1},"
+                                 "{\"id\":\"b\",\"rank\":2},{\"id\":\"a\",\"rank\":3}]";
+    assert_int_equal(ask(bench, serve_rank, odd), STATUS_INVALID);
+    assert_int_equal(ask(bench, serve_by_bid, odd), STATUS_OK);
+    assert_non_null(strstr(bench->reply.data, wanted));
+    for (size_t size = 1; size + 1 < sizeof(odd); size++) { // cut short anywhere
+        char body[sizeof(odd)];
+        memcpy(body, odd, size);
+        body[size] = '\0';
+        assert_int_equal(ask(bench, serve_by_bid, body), STATUS_INVALID);
+    }
+}
+
 // Only the newest is resident here.
 static void test_versions_by_name(void **state)
 {
@@ -270,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_explanation_says_what_ranking_did),
         cmocka_unit_test(test_by_bid),
+        cmocka_unit_test(test_by_bid_reads_no_features),
         cmocka_unit_test(test_versions_by_name),
         cmocka_unit_test(test_counts_of_features),
         cmocka_unit_test(test_a_compressed_body_is_the_same_request),
