@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from bench_connections import write_bodies as write_large_bodies  # noqa: E402
+import loaded  # noqa: E402
 
 DEADLINE_MS = 100
 DIN_FEATURES = """
@@ -28,7 +28,7 @@ DIN_FEATURES = """
 - {name: price, scope: item, kind: dense, size: 1, transform: log1p}
 """
 DIN_NETWORK = ["--attention", "80,40", "--hidden", "512,256,128"]
-LARGE_FEATURES = "- {name: f, scope: item, kind: dense, size: 136}\n"
+LARGE_FEATURES = f"- {{name: f, scope: item, kind: dense, size: {loaded.WIDTH}}}\n"
 LARGE_NETWORK = ["--hidden", "512,256,64"]
 
 
@@ -70,7 +70,7 @@ def main():
             file.write(LARGE_FEATURES if options.large else DIN_FEATURES)
         subprocess.run([f"{build}/tests/make_checkpoint", "--schema", features, *(LARGE_NETWORK if options.large else DIN_NETWORK),
                         os.path.join(models, "1", "student.safetensors")], check=True)
-        (write_large_bodies if options.large else write_bodies)(bodies)
+        (loaded.write_bodies if options.large else write_bodies)(bodies)
         read_end, write_end = os.pipe()
         daemon = subprocess.Popen(["taskset", "-c", "0", f"{build}/ctrd", f"--model.folder={models}", "--http.port=0", "--serve.workers=1",
                                    "--serve.queue=1024", "--drain.delay_ms=0", "--log.level=error", "--ready-fd", str(write_end)], pass_fds=[write_end])
