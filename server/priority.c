@@ -13,10 +13,8 @@ enum {
     PRIORITY_STEADY_NS = 50000000,
     PRIORITY_BEHIND_NS = 100000000,
     PRIORITY_TIMER_SLACK_NS = 1000,
-    // Behind those who read and refuse: a third of their weight.
-    PRIORITY_NICE_WORK = 5,
     // Behind every thread that serves, but not so far that a busy machine never loads a model.
-    PRIORITY_NICE_BEHIND = 10,
+    PRIORITY_NICE = 10,
     PRIORITY_NICE_MOST = 19,
 };
 
@@ -57,28 +55,14 @@ void priority_steady(void)
         set(&attr, PRIORITY_STEADY_NS);
 }
 
-static void make_nicer(struct priority_attr *attr, int32_t by)
-{
-    attr->nice += by;
-    if (attr->nice > PRIORITY_NICE_MOST)
-        attr->nice = PRIORITY_NICE_MOST;
-}
-
-void priority_work(void)
-{
-    struct priority_attr attr;
-    if (!get(&attr))
-        return;
-    make_nicer(&attr, PRIORITY_NICE_WORK);
-    set(&attr, PRIORITY_STEADY_NS);
-}
-
 void priority_behind(void)
 {
     struct priority_attr attr;
     if (!get(&attr))
         return;
     attr.policy = SCHED_BATCH;
-    make_nicer(&attr, PRIORITY_NICE_BEHIND);
+    attr.nice += PRIORITY_NICE;
+    if (attr.nice > PRIORITY_NICE_MOST)
+        attr.nice = PRIORITY_NICE_MOST;
     set(&attr, PRIORITY_BEHIND_NS);
 }

@@ -6,13 +6,9 @@
 // The calling thread does little work and must do it soon (I/O, deadlines): the shortest slices,
 // and timers that are exact.
 void priority_prompt(void);
-// It computes what somebody waits for: long slices. One that has nearly done with its slice is not
-// interrupted, which it seldom is when they are long.
+// It computes what somebody waits for (workers): long slices. One that has nearly done with its
+// slice is not interrupted, which it seldom is when they are long.
 void priority_steady(void);
-// It does nothing else (workers): the same, with less weight than who reads. Who comes to be
-// refused must be read too, and if that has to wait for a fair share of the core, everybody waits,
-// and what is ranked is too late. Called once by a thread: weight is not given back.
-void priority_work(void);
 // It does much work that nobody waits for (loading models): the longest slices, and little of a
 // core that others want.
 void priority_behind(void);

@@ -111,7 +111,7 @@ static void *run(void *argument)
     struct worker *worker = argument;
     const struct worker_parts *parts = worker->parts;
     void *item;
-    priority_work();
+    priority_steady();
     while (queue_take(parts->queue, &item)) {
         struct slot *slot = item;
         if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))

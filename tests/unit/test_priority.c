@@ -51,17 +51,6 @@ static void test_what_serves_keeps_its_nice_value(void **state)
     assert_int_equal(steady.policy, SCHED_OTHER);
 }
 
-static void test_what_ranks_has_less_weight(void **state)
-{
-    (void)state;
-    int own = getpriority(PRIO_PROCESS, 0);
-    struct seen work = after(priority_work, 0), last = after(priority_work, 17);
-    assert_int_equal(work.nice, own + 5 < 19 ? own + 5 : 19);
-    assert_int_equal(work.policy, SCHED_OTHER);
-    assert_int_equal(last.nice, 19);
-    assert_int_equal(getpriority(PRIO_PROCESS, 0), own); // of this thread only
-}
-
 static void test_what_loads_stands_behind(void **state)
 {
     (void)state;
@@ -77,7 +66,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_serves_keeps_its_nice_value),
-        cmocka_unit_test(test_what_ranks_has_less_weight),
         cmocka_unit_test(test_what_loads_stands_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
