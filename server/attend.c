@@ -38,14 +38,19 @@ static void tell_status(struct daemon *daemon)
     notify_tell(&daemon->notify, "STATUS=%s", status);
 }
 
-// Whether every thread that accepts or reads has gone round since `since_ns`; an idle one does so
+// Whether every thread that accepts or reads has gone round within the period; an idle one does so
 // twice a second.
-static bool loops_turn(const struct daemon *daemon, uint64_t since_ns)
+static bool loops_turn(const struct daemon *daemon, uint64_t period_ns)
 {
-    bool turn = daemon->acceptor == NULL || acceptor_turned_ns(daemon->acceptor) >= since_ns;
-    for (unsigned i = 0; turn && i < daemon->io_threads + 2; i++)
-        turn = daemon->https[i] == NULL || http_turned_ns(daemon->https[i]) >= since_ns;
-    return turn;
+    uint64_t oldest_ns =
+        daemon->acceptor != NULL ? acceptor_turned_ns(daemon->acceptor) : UINT64_MAX;
+    for (unsigned i = 0; i < daemon->io_threads + 2; i++) {
+        uint64_t turned_ns =
+            daemon->https[i] != NULL ? http_turned_ns(daemon->https[i]) : UINT64_MAX;
+        oldest_ns = turned_ns < oldest_ns ? turned_ns : oldest_ns;
+    }
+    uint64_t now_ns = tick_ns(); // not before any of them
+    return oldest_ns >= now_ns || now_ns - oldest_ns <= period_ns;
 }
 
 static uint64_t beat_ns(const struct daemon *daemon)
@@ -56,13 +61,13 @@ static uint64_t beat_ns(const struct daemon *daemon)
 
 static void beat(struct daemon *daemon)
 {
-    uint64_t now_ns = tick_ns(), watchdog_ns = daemon->notify.watchdog_ns;
-    daemon->next_beat_ns = now_ns + beat_ns(daemon);
+    uint64_t watchdog_ns = daemon->notify.watchdog_ns;
+    daemon->next_beat_ns = tick_ns() + beat_ns(daemon);
     pulse_beat(&daemon->pulse);
     if (!atomic_load_explicit(&daemon->observe.draining, memory_order_relaxed))
         tell_status(daemon);
     if (watchdog_ns != 0 && pulse_state(&daemon->pulse) == PULSE_GOOD &&
-        loops_turn(daemon, now_ns - watchdog_ns))
+        loops_turn(daemon, watchdog_ns))
         notify_tell(&daemon->notify, "WATCHDOG=1");
 }
 
