@@ -74,8 +74,7 @@ enum status read_rank_candidate(rank_build &b, value &v, size_t index)
         json_fault_push_key(&r.path, span_of("id"));
         return fail(r, STATUS_INVALID, "missing, every candidate needs one");
     }
-    return featured || b.limits->bids_only ? STATUS_OK
-                                           : read_absent(r, "features", ROW_ITEM, place);
+    return featured ? STATUS_OK : read_absent(r, "features", ROW_ITEM, place);
 }
 
 enum status read_floors(rank_build &b, value &v)

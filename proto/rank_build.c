@@ -39,9 +39,12 @@ enum status rank_build_start(struct rank_build *build, struct span body,
                                           .text_name = "body",
                                           .memory_words = rank_memory_words,
                                           .unknown = rank_build_unknown},
-                                 .limits = limits};
+                                 .limits = limits,
+                                 .bare = {.feature_count = layout->feature_count}};
     struct row_build *rows = &build->rows;
-    TRY(row_build_start(rows, row_build_rows(layout, sizeof("{\"id\":\"a\"},") - 1, body.size,
+    if (limits->bids_only)
+        rows->layout = &build->bare;
+    TRY(row_build_start(rows, row_build_rows(rows->layout, sizeof("{\"id\":\"a\"},") - 1, body.size,
                                              limits->max_candidates)));
     assert(rows->scope_fields[ROW_LIST_PRIVILEGED] == 0 &&
            rows->scope_fields[ROW_ITEM_PRIVILEGED] == 0);
@@ -58,13 +61,11 @@ enum status rank_build_finish(struct rank_build *build)
         json_fault_push_key(&rows->path, span_of("candidates"));
         return row_build_fail(rows, STATUS_INVALID, "missing, at least one candidate is needed");
     }
-    bool read = !build->limits->bids_only;
-    for (unsigned scope = ROW_USER; read && scope <= ROW_CONTEXT; scope++) {
+    for (unsigned scope = ROW_USER; scope <= ROW_CONTEXT; scope++) {
         if (!rows->scope_sent[scope])
             TRY(row_build_absent(rows, (enum row_scope)scope));
     }
-    if (read)
-        row_build_crosses(rows, request->count);
+    row_build_crosses(rows, request->count);
     request->shared = rows->shared;
     request->items = rows->items;
     request->counts = rows->counts;

@@ -7,10 +7,12 @@
 struct rank_build {
     struct row_build rows; // the first member: its `unknown` finds the rest
     const struct rank_limits *limits;
+    struct row_layout bare; // no field of the layout: what bids_only reads
     struct rank_request request;
 };
 
-// Takes the memory of the request from the arena; everything borrowed lives as long as the build.
+// Takes the memory of the request from the arena; everything borrowed lives as long as the build,
+// which stays where it is.
 // The layout has nothing privileged.
 MUST_USE enum status rank_build_start(struct rank_build *build, struct span body,
                                       const struct row_layout *layout,

@@ -102,6 +102,8 @@ class Expired(Busy):
             self.assertEqual((reply["degraded"], reply["id"]), (True, "r"))
             self.assertEqual([place["id"] for place in reply["ranked"]], order)
             self.assertFalse(any("pctr" in place or "ecpm" in place for place in reply["ranked"]), reply)
+        bare = json.dumps({"candidates": [{"id": f"a{i}", "bid": i + 1} for i in range(9)]}).encode()  # the model asks for 64 numbers each
+        self.assertEqual([place["id"] for place in self.degraded(daemon, post(bare, timeout(20)))["ranked"]], [f"a{i}" for i in range(8, -1, -1)])
         without = json.loads(body_of(3, WIDTH))
         for candidate in without["candidates"]:
             del candidate["bid"]
@@ -111,7 +113,7 @@ class Expired(Busy):
             self.assertEqual(list(reply), ["error"])
             self.assertIn(status, wanted if isinstance(wanted, tuple) else (wanted,))
         self.still_busy(socks)
-        self.assertEqual(daemon.metrics()["ctrd_degraded_total"], 2)
+        self.assertEqual(daemon.metrics()["ctrd_degraded_total"], 3)
         self.assertNotIn("degraded", daemon.rank(body_of(3, WIDTH))[1])
         self.finish(daemon, socks)
 

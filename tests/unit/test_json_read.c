@@ -205,6 +205,40 @@ static void test_limits(void **state)
     rank_case_fini(&test);
 }
 
+// A required value of many numbers bounds how many candidates a text can hold; if it is not read,
+// it need not be there.
+static void test_bids_only(void **state)
+{
+    (void)state;
+    static const struct row_field wide = {
+        .name = {"f", 1}, .scope = ROW_ITEM, .kind = ROW_DENSE, .size = 512, .keep = ROW_KEEP_NONE};
+    static const struct row_layout layout = {
+        .fields = &wide, .field_count = 1, .feature_count = 1, .item_width = 512};
+    struct rank_case test;
+    rank_case_init(&test);
+    for (size_t n = 1; n <= RANK_CASE_CANDIDATES + 1; n++) {
+        struct rank_limits limits = {.max_candidates = RANK_CASE_CANDIDATES, .bids_only = true};
+        char *end = stpcpy(test.body, "{\"candidates\":[");
+        for (size_t i = 0; i < n; i++)
+            end += sprintf(end, "%s{\"id\":\"%zu\",\"bid\":%zu}", i == 0 ? "" : ",", i, i);
+        end = stpcpy(end, "]}");
+        test.size = (size_t)(end - test.body);
+        memset(end, '}', JSON_READ_PADDING);
+        arena_reset(&test.arena);
+        enum status code = json_read_rank(test.reader, test.body, test.size, &layout, &limits,
+                                          &test.arena, &test.request, &test.diag);
+        assert_int_equal(code, n <= RANK_CASE_CANDIDATES ? STATUS_OK : STATUS_TOO_LARGE);
+        for (size_t i = 0; code == STATUS_OK && i < n; i++)
+            assert_true(test.request.candidates[i].bid == (double)i);
+        limits.bids_only = false;
+        arena_reset(&test.arena);
+        assert_int_not_equal(json_read_rank(test.reader, test.body, test.size, &layout, &limits,
+                                            &test.arena, &test.request, &test.diag),
+                             STATUS_OK); // "f" is missing
+    }
+    rank_case_fini(&test);
+}
+
 static void test_small_arena(void **state)
 {
     (void)state;
@@ -396,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_limits),          cmocka_unit_test(test_small_arena),
         cmocka_unit_test(test_unknown_ignored), cmocka_unit_test(test_damaged_bodies),
         cmocka_unit_test(test_print),           cmocka_unit_test(test_same_numbers_as_tree),
+        cmocka_unit_test(test_bids_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
