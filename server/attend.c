@@ -14,14 +14,16 @@ static const uint64_t ns_per_ms = 1000000;
 static void write_status(struct daemon *daemon, struct buf *text)
 {
     const struct registry_view *view = registry_pin(daemon->registry, daemon->pulse.reader);
-    const char *between = "serving ";
+    size_t count = 0;
     for (size_t i = 0; i < view->count; i++) {
-        if (view->models[i].current == NULL)
-            continue;
-        buf_printf(text, "%s%s:%s", between, view->models[i].name, view->models[i].current->text);
-        between = ", ";
+        const struct registry_model *model = &view->models[i];
+        if (model->current != NULL)
+            buf_printf(text, "%s%s:%s", count++ == 0 ? "serving " : ", ", model->name,
+                       model->current->text);
     }
     registry_unpin(daemon->registry, daemon->pulse.reader);
+    if (count == 0)
+        buf_text(text, "no model serves");
 }
 
 static void tell_status(struct daemon *daemon)
@@ -66,7 +68,8 @@ static void beat(struct daemon *daemon)
     pulse_beat(&daemon->pulse);
     if (!atomic_load_explicit(&daemon->observe.draining, memory_order_relaxed))
         tell_status(daemon);
-    if (watchdog_ns != 0 && pulse_state(&daemon->pulse) == PULSE_GOOD &&
+    // That no model serves, starting again would not change.
+    if (watchdog_ns != 0 && pulse_state(&daemon->pulse) != PULSE_FAILED &&
         loops_turn(daemon, watchdog_ns))
         notify_tell(&daemon->notify, "WATCHDOG=1");
 }
