@@ -95,11 +95,18 @@ void admit_take(struct admit *admit, struct slot *slot)
     admit_undo(admit, slot);
 }
 
-static void learn(struct admit *admit, double x, double y)
+static uint64_t larger_of_recent(uint64_t before, uint64_t now)
+{
+    before -= before / ADMIT_MEMORY;
+    return now > before ? now : before;
+}
+
+static void learn(struct admit *admit, size_t body_bytes, double y)
 {
     const double keep = 1.0 - 1.0 / ADMIT_MEMORY;
     admit->weight = admit->weight * keep + 1.0;
-    double share = 1.0 / admit->weight, dx = x - admit->mean_x, dy = y - admit->mean_y;
+    double share = 1.0 / admit->weight;
+    double dx = (double)body_bytes - admit->mean_x, dy = y - admit->mean_y;
     admit->mean_x += share * dx;
     admit->mean_y += share * dy;
     admit->var_x = (1.0 - share) * (admit->var_x + share * dx * dx);
@@ -110,21 +117,15 @@ static void learn(struct admit *admit, double x, double y)
     atomic_store_explicit(&admit->per_byte, slope, memory_order_relaxed);
     atomic_store_explicit(&admit->at_zero, admit->mean_y - slope * admit->mean_x,
                           memory_order_relaxed);
+    uint64_t most_bytes = atomic_load_explicit(&admit->most_bytes, memory_order_relaxed);
+    atomic_store_explicit(&admit->most_bytes, larger_of_recent(most_bytes, body_bytes),
+                          memory_order_relaxed);
 }
 
-static uint64_t larger_of_recent(uint64_t before, uint64_t now)
-{
-    before -= before / ADMIT_MEMORY;
-    return now > before ? now : before;
-}
-
-static void note_longest(struct admit *admit, uint64_t cpu_ns, size_t body_bytes)
+static void note_longest(struct admit *admit, uint64_t cpu_ns)
 {
     uint64_t longest_ns = atomic_load_explicit(&admit->longest_ns, memory_order_relaxed);
-    uint64_t most_bytes = atomic_load_explicit(&admit->most_bytes, memory_order_relaxed);
     atomic_store_explicit(&admit->longest_ns, larger_of_recent(longest_ns, cpu_ns),
-                          memory_order_relaxed);
-    atomic_store_explicit(&admit->most_bytes, larger_of_recent(most_bytes, body_bytes),
                           memory_order_relaxed);
 }
 
@@ -132,9 +133,9 @@ void admit_leave(struct admit *admit, struct slot *slot, const struct admit_spen
 {
     atomic_fetch_sub_explicit(&admit->running_ns, slot->cost_ns, memory_order_relaxed);
     pthread_mutex_lock(&admit->lock);
-    note_longest(admit, spent->cpu_ns, slot->body_size);
+    note_longest(admit, spent->cpu_ns);
     if (spent->wall_ns > 0)
-        learn(admit, (double)slot->body_size, (double)spent->wall_ns);
+        learn(admit, slot->body_size, (double)spent->wall_ns);
     pthread_mutex_unlock(&admit->lock);
 }
 

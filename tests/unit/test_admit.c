@@ -80,6 +80,11 @@ static void test_what_is_far_longer_is_not_short(void **state)
     assert_true(admit_is_short(&admit, BODY, MS));
     assert_true(admit_is_short(&admit, 2 * BODY, MS));
     assert_false(admit_is_short(&admit, 3 * BODY, MS));
+    struct slot expired = slot_of(3 * BODY, 0); // has no cost, and so tells nothing
+    assert_true(admit_enter(&admit, &expired, 1));
+    admit_take(&admit, &expired);
+    admit_leave(&admit, &expired, &(struct admit_spent){0});
+    assert_false(admit_is_short(&admit, 3 * BODY, MS));
     serve(&admit, 3 * BODY, MS / 2); // by a worker
     assert_true(admit_is_short(&admit, 3 * BODY, MS));
     assert_false(admit_is_short(&admit, 7 * BODY, MS));
