@@ -4,9 +4,7 @@
 #include "proto/json_text.h"
 #include "proto/rank.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <time.h>
 
 enum { ACCESS_LINE_BYTES = 3072 };
@@ -28,22 +26,11 @@ static void add_time(struct buf *line)
     buf_printf(line, "{\"time\":\"%s.%03ldZ\"", text, now.tv_nsec / 1000000);
 }
 
-// Of one end of the connection; nothing if it is no IP address.
-static void add_address(struct buf *line, const char *key, int socket_fd,
-                        int (*name_of)(int, struct sockaddr *, socklen_t *))
+// Nothing for a UNIX socket.
+static void add_address(struct buf *line, const char *key, struct address address)
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } end = {.any = {.sa_family = AF_UNSPEC}};
-    socklen_t size = sizeof(end);
-    char text[INET6_ADDRSTRLEN];
-    if (name_of(socket_fd, &end.any, &size) != 0)
-        return;
-    const void *address = end.any.sa_family == AF_INET6 ? (const void *)&end.v6.sin6_addr
-                                                        : (const void *)&end.v4.sin_addr;
-    if (inet_ntop(end.any.sa_family, address, text, sizeof(text)) != NULL)
+    char text[ADDRESS_TEXT];
+    if (address_text(&address, text))
         add_text(line, key, text);
 }
 
@@ -81,7 +68,8 @@ static void add_facts(struct buf *line, const struct serve_facts *facts)
         buf_text(line, ",\"ctr.degraded\":true");
 }
 
-void access_log(const struct access *access, const struct slot *slot, bool sent)
+void access_log(const struct access *access, const struct slot *slot, struct address client,
+                bool sent)
 {
     if (!logline_wanted(access->lines))
         return;
@@ -91,8 +79,8 @@ void access_log(const struct access *access, const struct slot *slot, bool sent)
     bool expired = slot_state(slot) == SLOT_EXPIRED;
     const struct slot_answer *answer = expired ? &slot->fallback : &slot->reply;
     add_time(&line);
-    add_address(&line, "client.address", slot->socket_fd, getpeername);
-    add_address(&line, "server.address", slot->socket_fd, getsockname);
+    add_address(&line, "client.address", client);
+    add_address(&line, "server.address", address_of_self(slot->socket_fd));
     add_request(&line, slot, answer);
     add_facts(&line, &answer->facts);
     buf_text(&line, sent ? "}\n" : ",\"sent\":false}\n");

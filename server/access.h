@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/logline.h"
+#include "server/address.h"
 #include "server/slot.h"
 
 #include <stdbool.h>
@@ -12,4 +13,5 @@ struct access {
 };
 
 // Any I/O thread. `sent`: the whole reply went out.
-void access_log(const struct access *access, const struct slot *slot, bool sent);
+void access_log(const struct access *access, const struct slot *slot, struct address client,
+                bool sent);

@@ -3,9 +3,9 @@
 #include "base/hash64.h"
 #include "base/num.h"
 #include "base/tick.h"
+#include "server/address.h"
 
 #include <assert.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -22,7 +22,6 @@ enum {
     CONNS_LOOK_MS = 100,   // between two looks at the limits of time
     CONNS_ROOM_SHARE = 16, // one in so many is kept free by closing idle ones
     CONNS_IDLE_NS = 10000000, // idle: not just begun, with a head on its way
-    CONNS_ADDRESS_BYTES = 16,
 };
 
 struct conn {
@@ -31,8 +30,8 @@ struct conn {
     bool cut; // shut down already
     uint64_t since_ns;
     struct conn *before, *after; // in the list of its phase, the oldest first; `after` of free ones
-    unsigned char address[CONNS_ADDRESS_BYTES];
-    struct conn *neighbour; // in the chain of its address
+    struct address peer;         // as it began: a reset takes it from the socket
+    struct conn *neighbour;      // in the chain of its address
 };
 
 struct conns {
@@ -188,32 +187,10 @@ void conns_stop(struct conns *conns)
     free_conns(conns);
 }
 
-// The peer's address as IPv6; all zero for a socket without one (AF_UNIX).
-static void read_address(int fd, unsigned char address[CONNS_ADDRESS_BYTES])
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage room;
-    } peer;
-    socklen_t size = sizeof(peer);
-    memset(&peer, 0, sizeof(peer));
-    memset(address, 0, CONNS_ADDRESS_BYTES);
-    if (getpeername(fd, &peer.any, &size) != 0)
-        return;
-    if (peer.any.sa_family == AF_INET6) {
-        memcpy(address, &peer.v6.sin6_addr, CONNS_ADDRESS_BYTES);
-    } else if (peer.any.sa_family == AF_INET) {
-        address[10] = address[11] = 0xff;
-        memcpy(address + 12, &peer.v4.sin_addr, 4);
-    }
-}
-
 static struct conn **chain_of(struct conns *conns, const struct conn *conn)
 {
     // Seeded by a place that nobody outside knows.
-    uint64_t hash = hash64(conn->address, CONNS_ADDRESS_BYTES, (uint64_t)(uintptr_t)conns);
+    uint64_t hash = hash64(&conn->peer, sizeof(conn->peer), (uint64_t)(uintptr_t)conns);
     return &conns->chains[(size_t)hash & (conns->chain_count - 1)];
 }
 
@@ -221,7 +198,7 @@ static unsigned count_same(struct conns *conns, const struct conn *conn)
 {
     unsigned count = 0;
     for (const struct conn *at = *chain_of(conns, conn); at != NULL; at = at->neighbour)
-        count += memcmp(at->address, conn->address, CONNS_ADDRESS_BYTES) == 0;
+        count += address_equal(&at->peer, &conn->peer);
     return count;
 }
 
@@ -232,8 +209,7 @@ static struct conn *add(struct conns *conns, int socket_fd)
     if (conn == NULL)
         return NULL;
     struct conn *rest = conn->after;
-    *conn = (struct conn){.fd = socket_fd};
-    read_address(socket_fd, conn->address);
+    *conn = (struct conn){.fd = socket_fd, .peer = address_of_peer(socket_fd)};
     if (conns->limits.max_per_address > 0 &&
         count_same(conns, conn) >= conns->limits.max_per_address) {
         conn->after = rest;
@@ -328,6 +304,11 @@ void conns_enter(struct conns *conns, struct conn *conn, enum conns_phase phase)
     unlink_conn(conns, conn);
     append(conns, conn, phase);
     pthread_mutex_unlock(&conns->lock);
+}
+
+struct address conns_peer(const struct conn *conn)
+{
+    return conn != NULL ? conn->peer : (struct address){IN6ADDR_ANY_INIT};
 }
 
 size_t conns_count(struct conns *conns)

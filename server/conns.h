@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/status.h"
+#include "server/address.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -46,6 +47,8 @@ void conns_make_room(struct conns *conns); // somebody waits for a place
 struct conn *conns_add(struct conns *conns, int socket_fd);
 void conns_remove(struct conns *conns, struct conn *conn); // NULL is nothing
 void conns_enter(struct conns *conns, struct conn *conn, enum conns_phase phase);
+// Of the client, as it was when the connection began. NULL has none.
+struct address conns_peer(const struct conn *conn);
 
 size_t conns_count(struct conns *conns);
 // Closed by a limit of time or to make room, and refused, since the start.

@@ -1,6 +1,7 @@
 #include "server/doors.h"
 
 #include "base/log.h"
+#include "server/address.h"
 #include "server/listener.h"
 
 #include <errno.h>
@@ -96,7 +97,8 @@ bool doors_observe(const struct doors *doors, const struct server_config *config
 {
     if (config->http_observe != DOORS_OBSERVE_LOOPBACK)
         return config->http_observe == DOORS_OBSERVE_TRUE;
-    if (listener_is_loopback(doors->http_fd))
+    struct address bound = address_of_self(doors->http_fd);
+    if (address_is_loopback(&bound))
         return true;
     bool nowhere = doors->admin_socket.fd == LISTENER_NONE && doors->admin_fd == LISTENER_NONE;
     LOG_EVENT(LOG_WARN,

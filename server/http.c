@@ -211,7 +211,8 @@ static void completed(void *cls, struct MHD_Connection *connection, void **conte
         return;
     *context = NULL;
     if (http->parts.access != NULL)
-        access_log(http->parts.access, slot, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+        access_log(http->parts.access, slot, conns_peer(conn_of(connection)),
+                   how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     intake_release(&http->parts.intake, slot);
     enter(http, connection, CONNS_HEAD);
 }

@@ -15,36 +15,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-// Of family AF_UNSPEC if there is none.
-static union address bound_to(int fd)
-{
-    union address bound;
-    socklen_t size = sizeof(bound);
-    memset(&bound, 0, sizeof(bound));
-    if (getsockname(fd, &bound.any, &size) != 0)
-        bound.any.sa_family = AF_UNSPEC;
-    return bound;
-}
-
 uint16_t listener_port(int fd)
 {
-    union address bound = bound_to(fd);
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound;
+    memset(&bound, 0, sizeof(bound));
+    socklen_t size = sizeof(bound);
+    if (getsockname(fd, &bound.any, &size) != 0)
+        return 0;
     return ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
-}
-
-bool listener_is_loopback(int fd)
-{
-    union address bound = bound_to(fd);
-    if (bound.any.sa_family == AF_INET6)
-        return IN6_IS_ADDR_LOOPBACK(&bound.v6.sin6_addr);
-    return bound.any.sa_family == AF_INET &&
-           ntohl(bound.v4.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
 // -1 with errno set if the socket cannot be had.

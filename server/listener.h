@@ -3,7 +3,6 @@
 
 #include "base/status.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 enum { LISTENER_NONE = -1 };
@@ -15,8 +14,7 @@ MUST_USE enum status listener_bind(const char *address, uint16_t port, const cha
                                    uint16_t *ret_port, struct diag *reterr);
 // Whether it could be bound to: STATUS_CONFIG for an address that is none.
 MUST_USE enum status listener_check(const char *address, const char *key, struct diag *reterr);
-uint16_t listener_port(int fd);    // that it is bound to; 0: none
-bool listener_is_loopback(int fd); // bound to an address that only this machine reaches
+uint16_t listener_port(int fd); // that it is bound to; 0: none
 
 // Sockets that whoever started the process holds open for it (sd_listen_fds(3): LISTEN_PID,
 // LISTEN_FDS, LISTEN_FDNAMES): "http" and "admin"; one without a name is "http". So a service is

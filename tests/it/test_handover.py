@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -319,6 +320,20 @@ class Logs(Restarts):
         self.assertGreater(first["response_bytes"], 0)
         self.assertEqual([line.get("error.type") for line in lines], [None, "invalid", "not_found", None])
         self.assertNotIn("http.route", lines[2])  # a path that is none is not written down
+
+    def test_a_client_that_reset_has_an_address(self):
+        """Whom the kernel no longer knows by then."""
+        access = self.path / "access"
+        daemon = self.start(f"log.access_file={access}")
+        sock = daemon.raw()
+        sock.sendall(b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{")
+        until(lambda: daemon.metrics()["ctrd_inflight_requests"] == 2, "it is being read")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+        until(lambda: '"sent":false' in access.read_text(), "its line")
+        line = next(line for line in map(json.loads, access.read_text().splitlines()) if "sent" in line)
+        self.assertEqual((line.get("client.address"), line["http.route"]), ("127.0.0.1", "/v1/rank"))
+        self.assertEqual(daemon.stop(), 0)
 
 
 if __name__ == "__main__":
