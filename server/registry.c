@@ -147,6 +147,7 @@ static void free_version(struct registry_version *version)
     free(version);
 }
 
+// What a body must bring, and what of it is refused.
 static enum status name_features(struct registry_version *version)
 {
     char digest[DIGEST_HEX + 1];
@@ -155,7 +156,9 @@ static enum status name_features(struct registry_version *version)
     for (size_t i = 0; i < version->layout.field_count; i++) {
         const struct row_field *field = &version->fields[i];
         buf_span(&text, field->name);
-        buf_printf(&text, " %d %d %u\n", field->scope, field->kind, field->size);
+        buf_printf(&text, " %d %d %u %d %u\n", field->scope, field->kind, field->size,
+                   field->has_default,
+                   field->coding.encode == ROW_IDENTITY ? field->coding.buckets : 0);
     }
     enum status code = buf_status(&text);
     if (code == STATUS_OK) {

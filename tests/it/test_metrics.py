@@ -94,15 +94,24 @@ class Metrics(unittest.TestCase):
         self.assertGreater(seen['ctrd_access_log_lost_total{reason="rate"}'], 0)
 
     def test_a_feature_set_is_what_bodies_bring(self):
-        models = os.path.join(self.folder, "sets")
-        for version, features in enumerate(("f:item:4", "f:item:4", "f:item:5", "g:item:4"), 1):
-            ctrdtest.make_model(models, version, features=features, seed=version)
-        daemon = ctrdtest.Daemon(None, f"models=[{{folder: {models}, keep: 4}}]")
+        dense, other = "name: f, scope: item, kind: dense, size: 4", "name: g, scope: item, kind: dense, size: 4"
+        hour = "name: h, scope: item, kind: id, encode: identity, dim: 2"
+        folders = {"dense": (dense, dense, dense.replace("4", "5"), other), "rest": (f"{dense}, default: 0", f"{hour}, buckets: 24", f"{hour}, buckets: 25")}
+        schema = os.path.join(self.folder, "features.yaml")
+        for name, features in folders.items():
+            for version, feature in enumerate(features, 1):
+                home = os.path.join(self.folder, name, str(version))
+                os.makedirs(home)
+                with open(schema, "w", encoding="utf-8") as file:
+                    file.write(f"- {{{feature}}}\n")
+                subprocess.run([ctrdtest.MAKE_CHECKPOINT, "--schema", schema, "--seed", str(version), os.path.join(home, "student.safetensors")], check=True)
+        daemon = ctrdtest.Daemon(None, f"models=[{', '.join(f'{{folder: {self.folder}/{name}, keep: 4}}' for name in folders)}]")
         self.addCleanup(daemon.kill)
-        sets = dict(re.findall(r'ctrd_model_info{[^}]*version="(\d)"[^}]*feature_set="([0-9a-f]{12})"', daemon.request("GET", "/metrics")[2].decode()))
-        self.assertEqual(sets["1"], sets["2"])
-        self.assertEqual(len(sets), 4)
-        self.assertEqual(len(set(sets.values())), 3)
+        text = daemon.request("GET", "/metrics")[2].decode()
+        sets = {tuple(found[:2]): found[2] for found in re.findall(r'ctrd_model_info{model="(\w+)",version="(\d)"[^}]*feature_set="([0-9a-f]{12})"', text)}
+        self.assertEqual(len(sets), 7)
+        self.assertEqual(sets["dense", "1"], sets["dense", "2"])
+        self.assertEqual(len(set(sets.values())), 6)
 
     def start_prometheus(self):
         with socket.create_server(("127.0.0.1", 0)) as probe:
