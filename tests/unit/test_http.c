@@ -135,18 +135,25 @@ static void test_answers_without_a_worker(void **state)
     assert_int_equal(atomic_load(&bench.observe.inflight), 0);
 }
 
+static bool went_round(const struct bench *bench)
+{
+    uint64_t begun = tick_ns();
+    while (http_turned_ns(bench->http) <= begun || acceptor_turned_ns(bench->acceptor) <= begun) {
+        if (tick_ns() - begun > (uint64_t)WAIT_MS * 1000000)
+            return false;
+        usleep(1000);
+    }
+    return true;
+}
+
 // Who has nothing to do goes round all the same: a watchdog asks.
 static void test_idle_threads_go_round(void **state)
 {
     (void)state;
     struct bench bench;
     start(&bench, 1000);
-    uint64_t begun = tick_ns();
-    while ((http_turned_ns(bench.http) <= begun || acceptor_turned_ns(bench.acceptor) <= begun) &&
-           tick_ns() - begun < (uint64_t)WAIT_MS * 1000000)
-        usleep(1000);
-    assert_true(http_turned_ns(bench.http) > begun);
-    assert_true(acceptor_turned_ns(bench.acceptor) > begun);
+    for (int round = 0; round < 3; round++) // the first may still be of the start
+        assert_true(went_round(&bench));
     stop(&bench);
 }
 
