@@ -11,6 +11,7 @@ from ctrdtest import body_of, read_reply, until
 
 WIDTH = 64
 SLOW = body_of(400, WIDTH, model="demo")  # 400 million multiplications and more, without SIMD
+TAKEN = 'ctrd_stage_duration_seconds_count{stage="queue"}'
 
 
 def post(body, *headers, path="/v1/rank"):
@@ -47,12 +48,13 @@ class Busy(unittest.TestCase):
 
     def occupy(self, daemon, slow=SLOW):
         """Two slow requests: the worker has the first, and the second waits. Returns their sockets."""
-        before = daemon.metrics()["ctrd_queue_depth"]
-        self.assertEqual(before, 0)
-        socks = [self.send(daemon, post(slow)) for _ in range(2)]
-        until(lambda: daemon.metrics()["ctrd_inflight_requests"] == 3, "both sent")
-        until(lambda: daemon.metrics()["ctrd_queue_depth"] == 1, "one taken, one waits")
-        return socks
+        before = daemon.metrics()
+        self.assertEqual(before["ctrd_queue_depth"], 0)
+        first = self.send(daemon, post(slow))
+        until(lambda: daemon.metrics()[TAKEN] == before[TAKEN] + 1, "the worker has the first")
+        second = self.send(daemon, post(slow))
+        until(lambda: daemon.metrics()["ctrd_queue_depth"] == 1, "the second waits")
+        return [first, second]
 
     def still_busy(self, socks):
         """The second of the slow requests has no answer yet."""
