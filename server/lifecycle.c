@@ -229,29 +229,36 @@ static void *run(void *argument)
 
 // ---- start and end ---------------------------------------------------------------------------
 
-// The first model without a version that serves, and why.
-static enum status check_all(struct lifecycle *lifecycle, struct diag *reterr)
+// NULL: none was refused.
+static const struct lifecycle_failure *newest_failure(const struct lifecycle_entry *entry)
 {
-    for (size_t i = 0; i < lifecycle->plan.count; i++) {
-        const struct lifecycle_entry *entry = &lifecycle->entries[i];
-        const struct lifecycle_failure *newest = NULL;
-        for (size_t k = 0; k < LIFECYCLE_FAILURES; k++)
-            if (entry->failures[k].version > (newest != NULL ? newest->version : 0))
-                newest = &entry->failures[k];
-        if (entry->starved)
-            return diag_set(reterr, STATUS_NO_MEMORY, "no memory for model '%s'",
-                            entry->plan->name);
-        if (entry->current != NULL)
-            continue;
-        if (newest == NULL)
-            return diag_set(reterr, STATUS_CONFIG, "%s: model '%s' has no version %s",
-                            entry->plan->folder, entry->plan->name,
-                            entry->plan->keep > 0 ? "N/" STORE_FILE : "of those that are listed");
+    const struct lifecycle_failure *newest = NULL;
+    for (size_t i = 0; i < LIFECYCLE_FAILURES; i++)
+        if (entry->failures[i].file.version > (newest != NULL ? newest->file.version : 0))
+            newest = &entry->failures[i];
+    return newest;
+}
+
+// Whether something serves, and if the plan says what, that does.
+static enum status check_entry(const struct lifecycle_entry *entry, struct diag *reterr)
+{
+    const char *folder = entry->plan->folder, *name = entry->plan->name;
+    const struct lifecycle_failure *newest = newest_failure(entry);
+    uint64_t stable = lifecycle_plans_stable(entry->plan);
+    if (entry->starved)
+        return diag_set(reterr, STATUS_NO_MEMORY, "no memory for model '%s'", name);
+    if (entry->current != NULL && (stable == 0 || label_of(entry, "stable") != NULL))
+        return STATUS_OK;
+    if (entry->current != NULL)
         return diag_set(reterr, STATUS_CONFIG,
-                        "%s: model '%s' has no valid version; of version %" PRIu64 ": %s",
-                        entry->plan->folder, entry->plan->name, newest->version, newest->words);
-    }
-    return STATUS_OK;
+                        "%s: model '%s' has no valid version %" PRIu64 ", which is to be stable",
+                        folder, name, stable);
+    if (newest == NULL)
+        return diag_set(reterr, STATUS_CONFIG, "%s: model '%s' has no version %s", folder, name,
+                        entry->plan->keep > 0 ? "N/" STORE_FILE : "of those that are listed");
+    return diag_set(reterr, STATUS_CONFIG,
+                    "%s: model '%s' has no valid version; of version %" PRIu64 ": %s", folder, name,
+                    newest->file.version, newest->words);
 }
 
 static enum status open_all(struct lifecycle *lifecycle, struct diag *reterr)
@@ -275,7 +282,8 @@ static enum status start(struct lifecycle *lifecycle, const struct lifecycle_pla
         lifecycle_plan_fini(&copy);
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the models");
     }
-    TRY(check_all(lifecycle, reterr));
+    for (size_t i = 0; i < lifecycle->plan.count; i++)
+        TRY(check_entry(&lifecycle->entries[i], reterr));
     if (pthread_create(&lifecycle->thread, NULL, run, lifecycle) != 0)
         return diag_set(reterr, STATUS_IO, "the thread that loads models cannot be made");
     lifecycle->started = true;

@@ -28,7 +28,8 @@ static enum status find_resident(struct lifecycle *lifecycle, const char *model,
     struct lifecycle_entry *entry = *ret_entry;
     assert(entry != NULL);
     if (version == 0 && entry->before == NULL)
-        return diag_at_path(reterr, STATUS_NOT_FOUND, "version", "no version served before");
+        return diag_at_path(reterr, STATUS_NOT_FOUND, "version",
+                            "no version served before: name one that is loaded");
     struct lifecycle_resident *resident =
         lifecycle_resident(entry, version != 0 ? version : entry->before->number);
     if (resident == NULL)
@@ -79,6 +80,10 @@ static enum status roll_back(struct lifecycle *lifecycle, const char *model, uin
     struct lifecycle_entry *entry;
     struct registry_version *target;
     TRY(find_resident(lifecycle, model, version, &entry, &target, reterr));
+    if (version == 0 && entry->held) // else two people would take back what the other has done
+        return diag_at_path(reterr, STATUS_INVALID, "version",
+                            "version %s is held already: name another, or load",
+                            entry->current->text);
     const struct choice old = choice_of(entry);
     if (target != entry->current)
         entry->before = entry->current;
@@ -92,7 +97,8 @@ static enum status roll_back(struct lifecycle *lifecycle, const char *model, uin
     *ret_version = target->number;
     TRY(publish_or_undo(lifecycle, entry, &old, reterr));
     (void)lifecycle_tell(entry); // by the event
-    LOG_EVENT(LOG_INFO, "model rolled back", LOG_S("model", model), LOG_S("version", target->text));
+    LOG_EVENT(LOG_INFO, "model rolled back", LOG_S("model", model),
+              LOG_I("version", target->number));
     return STATUS_OK;
 }
 
@@ -136,7 +142,7 @@ static enum status put_label(struct lifecycle *lifecycle, const char *model, con
     TRY(publish_or_undo(lifecycle, entry, &old, reterr));
     (void)lifecycle_tell(entry); // by the event
     LOG_EVENT(LOG_INFO, "model labelled", LOG_S("model", model), LOG_S("label", name),
-              LOG_S("version", target->text));
+              LOG_I("version", target->number));
     return STATUS_OK;
 }
 
@@ -159,7 +165,7 @@ static enum status take_label(struct lifecycle *lifecycle, const char *model, co
     TRY(publish_or_undo(lifecycle, entry, &old, reterr));
     uint64_t serves = lifecycle_tell(entry);
     LOG_EVENT(LOG_INFO, "model label taken away", LOG_S("model", model), LOG_S("label", name),
-              LOG_S("version", version->text), LOG_I("serves", serves));
+              LOG_I("version", version->number), LOG_I("serves", serves));
     return STATUS_OK;
 }
 

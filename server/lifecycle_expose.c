@@ -43,10 +43,10 @@ static void describe_versions(const struct lifecycle_entry *entry, struct buf *o
     }
     for (size_t i = 0; i < LIFECYCLE_FAILURES; i++) {
         const struct lifecycle_failure *failure = &entry->failures[i];
-        if (failure->version == 0)
+        if (failure->file.version == 0)
             continue;
         buf_printf(out, "%s{\"version\":\"%" PRIu64 "\",\"state\":\"failed\",\"error\":", separator,
-                   failure->version);
+                   failure->file.version);
         json_text_string(out, span_of(failure->words));
         buf_char(out, '}');
         separator = ",";

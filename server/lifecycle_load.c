@@ -23,22 +23,23 @@ static void unlock(struct lifecycle *lifecycle)
 
 // ---- files that were refused -----------------------------------------------------------------
 
-static bool look_at(const char *folder, uint64_t version, struct lifecycle_failure *ret_mark)
+// False: it is not there.
+static bool look_at(const char *folder, uint64_t version, struct lifecycle_file *ret_file)
 {
     char path[4096];
     struct stat state;
     int length = snprintf(path, sizeof(path), "%s/%" PRIu64 "/" STORE_FILE, folder, version);
     if (length < 0 || (size_t)length >= sizeof(path) || stat(path, &state) != 0)
         return false;
-    *ret_mark = (struct lifecycle_failure){.version = version,
-                                           .device = state.st_dev,
-                                           .inode = state.st_ino,
-                                           .size = state.st_size,
-                                           .changed = state.st_mtim};
+    *ret_file = (struct lifecycle_file){.version = version,
+                                        .device = state.st_dev,
+                                        .inode = state.st_ino,
+                                        .size = state.st_size,
+                                        .changed = state.st_mtim};
     return true;
 }
 
-static bool same_file(const struct lifecycle_failure *a, const struct lifecycle_failure *b)
+static bool same_file(const struct lifecycle_file *a, const struct lifecycle_file *b)
 {
     return a->version == b->version && a->device == b->device && a->inode == b->inode &&
            a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
@@ -47,11 +48,11 @@ static bool same_file(const struct lifecycle_failure *a, const struct lifecycle_
 
 static bool is_known_bad(const struct lifecycle_entry *entry, uint64_t version)
 {
-    struct lifecycle_failure mark;
-    if (!look_at(entry->plan->folder, version, &mark))
+    struct lifecycle_file file;
+    if (!look_at(entry->plan->folder, version, &file))
         return false;
     for (size_t i = 0; i < LIFECYCLE_FAILURES; i++)
-        if (same_file(&entry->failures[i], &mark))
+        if (same_file(&entry->failures[i].file, &file))
             return true;
     return false;
 }
@@ -59,8 +60,8 @@ static bool is_known_bad(const struct lifecycle_entry *entry, uint64_t version)
 static void forget(struct lifecycle_entry *entry, uint64_t version)
 {
     for (size_t i = 0; i < LIFECYCLE_FAILURES; i++)
-        if (entry->failures[i].version == version)
-            entry->failures[i].version = 0;
+        if (entry->failures[i].file.version == version)
+            entry->failures[i].file.version = 0;
 }
 
 // ---- loading ---------------------------------------------------------------------------------
@@ -77,29 +78,31 @@ static void note_success(struct lifecycle_entry *entry, const struct registry_ve
     forget(entry, version->number);
 }
 
-// `mark`: the file as it was before it was read. Out of memory says nothing about the file, and one
-// that is not there may come.
-static void note_failure(struct lifecycle_entry *entry, const struct lifecycle_failure *mark,
+// `file`: as it was before it was read. Out of memory says nothing about the file, and one that is
+// not there may come.
+static void note_failure(struct lifecycle_entry *entry, const struct lifecycle_file *file,
                          enum status code, const struct diag *why)
 {
     entry->failed_loads++;
     entry->starved = entry->starved || code == STATUS_NO_MEMORY;
     if (code == STATUS_NO_MEMORY || code == STATUS_NOT_FOUND)
         return;
-    forget(entry, mark->version);
+    forget(entry, file->version);
     struct lifecycle_failure *failure = &entry->failures[entry->next_failure];
     entry->next_failure = (entry->next_failure + 1) % LIFECYCLE_FAILURES;
-    *failure = *mark;
+    failure->file = *file;
     snprintf(failure->words, sizeof(failure->words), "%s", why->words);
 }
 
-static void insert(struct lifecycle_entry *entry, struct registry_version *version)
+static void insert(struct lifecycle_entry *entry, struct registry_version *version,
+                   const struct lifecycle_file *file)
 {
     size_t at = entry->count;
     for (; at > 0 && entry->residents[at - 1].version->number < version->number; at--)
         entry->residents[at] = entry->residents[at - 1];
     // Needed until the policy has been looked at.
-    entry->residents[at] = (struct lifecycle_resident){.version = version, .in_policy = true};
+    entry->residents[at] =
+        (struct lifecycle_resident){.version = version, .file = *file, .in_policy = true};
     entry->count++;
 }
 
@@ -170,7 +173,7 @@ static void tell_load(const struct lifecycle_entry *entry, uint64_t version,
                  LOG_I("version", version), LOG_S("reason", diag_format(why, text, sizeof(text))));
     else
         LOG_EVENT(LOG_INFO, "model loaded", LOG_S("model", entry->plan->name),
-                  LOG_S("version", loaded->text), LOG_S("sha256_12", loaded->sha256_12),
+                  LOG_I("version", version), LOG_S("sha256_12", loaded->sha256_12),
                   LOG_I("load_us", loaded->load_seconds * 1e6));
 }
 
@@ -180,17 +183,54 @@ static bool is_over(struct lifecycle *lifecycle)
     return parts->is_over != NULL && parts->is_over(parts->context);
 }
 
+// Somebody gets it: it stays what it is.
+static bool in_use(const struct lifecycle_entry *entry, const struct lifecycle_resident *resident)
+{
+    return resident != NULL &&
+           (resident->version == entry->current || is_labelled(entry, resident->version));
+}
+
+// Under the lock: the file of a resident has become another. The same content stays, other content
+// takes the place of what nobody gets.
+static enum status take_again(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                              struct registry_version *loaded, const struct lifecycle_file *file,
+                              struct diag *reterr)
+{
+    struct lifecycle_resident *resident = lifecycle_resident(entry, file->version);
+    if (strcmp(resident->version->sha256_12, loaded->sha256_12) == 0) {
+        resident->file = *file;
+        forget(entry, file->version);
+        registry_version_release(lifecycle->registry, loaded);
+        return STATUS_OK;
+    }
+    if (in_use(entry, resident)) {
+        diag_set(reterr, STATUS_CORRUPT,
+                 "the version is in use, with another content: publish under another number");
+        note_failure(entry, file, STATUS_CORRUPT, reterr);
+        registry_version_release(lifecycle->registry, loaded);
+        return STATUS_CORRUPT;
+    }
+    if (resident->version == entry->before)
+        entry->before = NULL;
+    drop(lifecycle, entry, (size_t)(resident - entry->residents));
+    note_success(entry, loaded);
+    insert(entry, loaded, file);
+    return STATUS_OK;
+}
+
 // Resident already, or loaded now. Without the lock.
 static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                           uint64_t version, struct diag *reterr)
 {
-    if (lifecycle_resident(entry, version) != NULL) // only this thread changes the residents
+    // Only this thread changes the residents.
+    const struct lifecycle_resident *resident = lifecycle_resident(entry, version);
+    struct lifecycle_file file = {.version = version};
+    bool there = look_at(entry->plan->folder, version, &file);
+    if (resident != NULL && (!there || same_file(&resident->file, &file)))
         return STATUS_OK;
-    struct lifecycle_failure mark = {.version = version};
-    (void)look_at(entry->plan->folder, version, &mark);
     lock(lifecycle);
     bool stopped = lifecycle->stopped || is_over(lifecycle);
-    entry->loading = stopped ? 0 : version;
+    entry->loading = stopped || resident != NULL ? 0 : version;
     unlock(lifecycle);
     if (stopped)
         return diag_set(reterr, STATUS_UNAVAILABLE, "shutting down");
@@ -200,15 +240,29 @@ static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *e
     tell_load(entry, version, loaded, reterr);
     lock(lifecycle);
     entry->loading = 0;
-    if (code == STATUS_OK) {
-        note_success(entry, loaded);
-        insert(entry, loaded);
-        code = make_room(lifecycle, entry, loaded, reterr);
+    if (code != STATUS_OK) {
+        note_failure(entry, &file, code, reterr);
+    } else if (resident != NULL) {
+        code = take_again(lifecycle, entry, loaded, &file, reterr);
     } else {
-        note_failure(entry, &mark, code, reterr);
+        note_success(entry, loaded);
+        insert(entry, loaded, &file);
+        code = make_room(lifecycle, entry, loaded, reterr);
     }
     unlock(lifecycle);
+    if (loaded != NULL && code != STATUS_OK)
+        tell_load(entry, version, NULL, reterr);
     return code;
+}
+
+// Whether the version is resident, loaded now if need be. What is in use stays so, whatever has
+// become of its file. Without the lock.
+static bool have(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version)
+{
+    struct diag diag; // told in the log
+    bool good =
+        !is_known_bad(entry, version) && ensure(lifecycle, entry, version, &diag) == STATUS_OK;
+    return good || in_use(entry, lifecycle_resident(entry, version));
 }
 
 // ---- what the plan asks for ------------------------------------------------------------------
@@ -217,13 +271,9 @@ static enum status ensure(struct lifecycle *lifecycle, struct lifecycle_entry *e
 static void load_latest(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                         const struct store_list *list, bool *wanted)
 {
-    struct diag diag;
     unsigned found = 0;
     for (size_t i = 0; i < list->count && found < entry->plan->keep; i++) {
-        bool resident = lifecycle_resident(entry, list->versions[i]) != NULL;
-        if (!resident && is_known_bad(entry, list->versions[i]))
-            continue;
-        wanted[i] = ensure(lifecycle, entry, list->versions[i], &diag) == STATUS_OK;
+        wanted[i] = have(lifecycle, entry, list->versions[i]);
         found += wanted[i];
     }
 }
@@ -231,24 +281,17 @@ static void load_latest(struct lifecycle *lifecycle, struct lifecycle_entry *ent
 static void load_listed(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                         const struct store_list *list, bool *wanted)
 {
-    struct diag diag;
     for (size_t i = 0; i < list->count; i++)
         for (size_t k = 0; k < entry->plan->version_count; k++)
             if (entry->plan->versions[k] == list->versions[i])
-                wanted[i] = (lifecycle_resident(entry, list->versions[i]) != NULL ||
-                             !is_known_bad(entry, list->versions[i])) &&
-                            ensure(lifecycle, entry, list->versions[i], &diag) == STATUS_OK;
+                wanted[i] = have(lifecycle, entry, list->versions[i]);
 }
 
 static void load_labelled(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
-    struct diag diag;
-    for (size_t i = 0; i < entry->plan->label_count; i++) {
-        uint64_t version = entry->plan->labels[i].version;
-        if (version != 0 && lifecycle_resident(entry, version) == NULL &&
-            !is_known_bad(entry, version))
-            (void)ensure(lifecycle, entry, version, &diag); // told in the log
-    }
+    for (size_t i = 0; i < entry->plan->label_count; i++)
+        if (entry->plan->labels[i].version != 0)
+            (void)have(lifecycle, entry, entry->plan->labels[i].version);
 }
 
 // Under the lock: flags the versions of the policy; returns the newest, or NULL.

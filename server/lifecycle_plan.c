@@ -3,6 +3,7 @@
 #include "server/lifecycle.h"
 #include "server/lifecycle_state.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,21 +212,41 @@ static bool asks_for(const struct lifecycle_model *model, uint64_t version)
     return model->keep > 0;
 }
 
+uint64_t lifecycle_plans_stable(const struct lifecycle_model *model)
+{
+    for (size_t i = 0; i < model->label_count; i++)
+        if (strcmp(model->labels[i].name, "stable") == 0)
+            return model->labels[i].version;
+    return 0;
+}
+
+static enum status check_model(const struct lifecycle_model *model, struct diag *reterr)
+{
+    struct store_list list = {0};
+    TRY(store_versions(model->folder, &list, reterr));
+    size_t found = 0;
+    uint64_t stable = lifecycle_plans_stable(model);
+    bool has_stable = stable == 0;
+    for (size_t i = 0; i < list.count; i++) {
+        found += asks_for(model, list.versions[i]);
+        has_stable = has_stable || list.versions[i] == stable;
+    }
+    store_list_fini(&list);
+    if (found == 0)
+        return diag_set(reterr, STATUS_CONFIG, "%s: model '%s' has no version %s", model->folder,
+                        model->name,
+                        model->keep > 0 ? "N/" STORE_FILE : "of those that are listed");
+    if (!has_stable)
+        return diag_set(reterr, STATUS_CONFIG,
+                        "%s: model '%s' has no version %" PRIu64 ", which is to be stable",
+                        model->folder, model->name, stable);
+    return STATUS_OK;
+}
+
 enum status lifecycle_plan_check(const struct lifecycle_plan *plan, struct diag *reterr)
 {
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct lifecycle_model *model = &plan->models[i];
-        struct store_list list = {0};
-        TRY(store_versions(model->folder, &list, reterr));
-        size_t found = 0;
-        for (size_t k = 0; k < list.count; k++)
-            found += asks_for(model, list.versions[k]);
-        store_list_fini(&list);
-        if (found == 0)
-            return diag_set(reterr, STATUS_CONFIG, "%s: model '%s' has no version %s",
-                            model->folder, model->name,
-                            model->keep > 0 ? "N/" STORE_FILE : "of those that are listed");
-    }
+    for (size_t i = 0; i < plan->count; i++)
+        TRY(check_model(&plan->models[i], reterr));
     return STATUS_OK;
 }
 

@@ -9,18 +9,23 @@
 
 enum { LIFECYCLE_FAILURES = 16, LIFECYCLE_LOAD_BOUNDS = 7 };
 
-// A file that was refused, and how to see that it is another one by now.
-struct lifecycle_failure {
+// A version's file, and how to see that it is another one by now.
+struct lifecycle_file {
     uint64_t version; // 0: none
     dev_t device;
     ino_t inode;
     off_t size;
     struct timespec changed;
-    char words[384]; // without the path
+};
+
+struct lifecycle_failure {
+    struct lifecycle_file file; // that was refused
+    char words[384];            // without the path
 };
 
 struct lifecycle_resident {
     struct registry_version *version; // held once
+    struct lifecycle_file file;       // as it was before it was read
     bool in_policy;                   // the plan asks for it
     bool asked;                       // somebody did: stays until room is needed
 };
@@ -76,6 +81,8 @@ MUST_USE enum status lifecycle_plan_copy(const struct lifecycle_plan *plan,
 void lifecycle_wake(struct lifecycle *lifecycle); // the thread
 enum status lifecycle_stopping(struct diag *reterr);
 enum status lifecycle_no_model(const char *model, struct diag *reterr);
+// The version that the plan has the label stable on; 0: none, or the newest.
+uint64_t lifecycle_plans_stable(const struct lifecycle_model *model);
 bool lifecycle_plans_label(const struct lifecycle_model *model, const char *name);
 struct lifecycle_entry *lifecycle_find(struct lifecycle *lifecycle, const char *model);
 struct lifecycle_resident *lifecycle_resident(struct lifecycle_entry *entry, uint64_t version);

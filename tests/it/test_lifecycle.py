@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -97,6 +99,7 @@ class Choice(Models):
         self.assertEqual(daemon.admin(*load), (200, {"model": "demo", "version": "2"}))
         self.assertEqual(daemon.version_of(), 2)
         self.assertEqual(daemon.admin(*rollback, {}), (200, {"model": "demo", "version": "1"}))
+        self.assertEqual(daemon.admin(*rollback, {})[0], 400)  # somebody else has seen it too
         self.assertEqual(daemon.version_of(), 1)
         self.assertEqual(daemon.admin(*label, {"label": "canary", "version": "2"})[0], 200)
         self.assertEqual(daemon.version_of(version="canary"), 2)
@@ -135,6 +138,30 @@ class Choice(Models):
         daemon.wait_for_log("model serves model=demo version=3 before=1")  # nothing was loaded
         self.assertEqual(daemon.metrics()['ctrd_model_held{model="demo"}'], 0)
         self.assertEqual(daemon.stop(), 0)
+
+
+class Stable(Models):
+    def test_what_is_to_be_stable_serves_or_nothing_does(self):
+        """A pin that cannot be kept is no leave to serve the newest."""
+        for version in (1, 2, 3):
+            self.put(version)
+        text = f"models: [{{folder: {self.folder}, labels: {{stable: %s}}}}]\n"
+        config = self.config(text % 1)
+        daemon = self.start(**config)
+        self.assertEqual(daemon.version_of(), 1)
+        self.config(text % 9)
+        self.hup(daemon)
+        self.assertRegex(daemon.stderr(), "configuration refused.*no version 9, which is to be stable")
+        self.assertEqual(daemon.version_of(), 1)
+        self.assertEqual(daemon.stop(), 0)
+        (self.folder / "2/student.safetensors").write_bytes(b"no model" * 100)
+        for version, check in ((9, 78), (2, 0)):
+            self.config(text % version)
+            for flags, code, words in ((["--check-config"], check, "no version"), ([], 78, "no valid version")):
+                ended = subprocess.run([ctrdtest.CTRD, *flags, *config["flags"]], capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual(ended.returncode, code, ended.stderr)
+                if code != 0:
+                    self.assertIn(f"{words} {version}, which is to be stable", ended.stderr)
 
 
 class Reload(Models):
@@ -271,6 +298,55 @@ class Refused(Models):
         os.replace(self.students[1], self.folder / str(number) / "student.safetensors")
         self.hup(daemon)
         until(lambda: daemon.version_of() == number, "the mended version")
+        self.assertEqual(daemon.stop(), 0)
+
+    def sha(self, daemon, version):
+        entry, = daemon.admin("GET", "/v1/models")[1]["models"]
+        return next(found["sha256_12"] for found in entry["versions"] if found["version"] == str(version) and found["state"] != "failed")
+
+    def swap(self, version, data):
+        """Another file takes the place of that of a version."""
+        (self.path / "new").write_bytes(data)
+        os.replace(self.path / "new", self.folder / str(version) / "student.safetensors")
+
+    def test_a_number_that_comes_back_is_another_model(self):
+        self.put(1)
+        self.put(2, 2)
+        daemon = self.start()
+        load = ("POST", "/v1/models/demo/load")
+        bad = self.sha(daemon, 2)
+        shutil.rmtree(self.folder / "2")
+        self.assertEqual(daemon.admin(*load), (200, {"model": "demo", "version": "1"}))
+        good = self.sha(daemon, 1)
+        self.assertNotEqual(bad, good)
+        self.put(2)
+        self.assertEqual(daemon.admin(*load), (200, {"model": "demo", "version": "2"}))
+        self.assertEqual((daemon.version_of(), self.sha(daemon, 2)), (2, good))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_what_serves_stays_what_it_is(self):
+        self.put(1)
+        self.put(2, 2)
+        daemon = self.start()
+        load = ("POST", "/v1/models/demo/load")
+        old, failed = self.sha(daemon, 2), 0
+        other, same = (pathlib.Path(student).read_bytes() for student in self.students)
+        for data, words in ((other, "publish under another number"), (same[:-1], "damaged"), (b"", "")):
+            self.swap(2, data)
+            status, reply = daemon.admin(*load)
+            self.assertEqual(status, 500)
+            self.assertIn(words, reply["error"])
+            failed += 1
+            self.hup(daemon)  # looks, and does not read it again
+            self.assertEqual(daemon.admin("POST", "/v1/models/demo/label", {"label": "a", "version": 2})[0], 200)
+            self.assertEqual((daemon.version_of(), self.sha(daemon, 2)), (2, old))
+            self.assertEqual(daemon.metrics()[LOADS.format("demo", "failed")], failed)
+        loads = daemon.metrics()[LOADS.format("demo", "ok")]
+        self.swap(2, same)  # copied anew
+        self.assertEqual(daemon.admin(*load), (200, {"model": "demo", "version": "2"}))
+        self.assertEqual((daemon.version_of(), self.sha(daemon, 2)), (2, old))
+        self.assertEqual(daemon.metrics()[LOADS.format("demo", "ok")], loads)
+        self.assertEqual(self.states(daemon)[0], {2: "serving"})
         self.assertEqual(daemon.stop(), 0)
 
     def test_a_version_that_vanishes_goes_on(self):
