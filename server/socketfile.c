@@ -37,12 +37,7 @@ static enum status check_place(const struct sockaddr_un *address, struct diag *r
 {
     const char *path = address->sun_path;
     struct stat state;
-    if (lstat(path, &state) != 0)
-        return errno == ENOENT ? STATUS_OK : fail(path, "stat", reterr);
-    if (!S_ISSOCK(state.st_mode))
-        return diag_at_path(reterr, STATUS_CONFIG, socketfile_key, "%s is there and is no socket",
-                            path);
-    if (answers(address))
+    if (lstat(path, &state) == 0 && answers(address))
         return diag_at_path(reterr, STATUS_CONFIG, socketfile_key, "somebody listens on %s already",
                             path);
     return STATUS_OK;
@@ -61,7 +56,7 @@ static enum status make(struct socketfile *file, uid_t uid, gid_t gid, struct di
     int failed = bind(file->fd, (const struct sockaddr *)&beside, sizeof(beside));
     umask(before);
     if (failed != 0)
-        return fail(beside.sun_path, "bind", reterr);
+        return fail(file->path, "bind", reterr);
     struct stat state;
     if (chown(beside.sun_path, uid, gid) != 0 || lstat(beside.sun_path, &state) != 0 ||
         listen(file->fd, SOMAXCONN) != 0 || rename(beside.sun_path, file->path) != 0) {
@@ -74,14 +69,36 @@ static enum status make(struct socketfile *file, uid_t uid, gid_t gid, struct di
     return STATUS_OK;
 }
 
+static enum status check_folder(const char *path, struct diag *reterr)
+{
+    char folder[sizeof(((struct sockaddr_un *)NULL)->sun_path)] = ".";
+    struct stat state;
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) // the path fits in
+        memcpy(folder, path, (size_t)(slash - path) + 1);
+    if (stat(folder, &state) != 0)
+        return diag_at_path(reterr, STATUS_CONFIG, socketfile_key, "%s: %s", folder,
+                            strerror(errno));
+    return S_ISDIR(state.st_mode)
+               ? STATUS_OK
+               : diag_at_path(reterr, STATUS_CONFIG, socketfile_key, "%s is no folder", folder);
+}
+
 enum status socketfile_check(const char *path, struct diag *reterr)
 {
     // It is made beside its place, with the number of the process behind the name.
     enum { MOST_BYTES = sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof(".4194304") };
-    return strlen(path) <= MOST_BYTES
-               ? STATUS_OK
-               : diag_at_path(reterr, STATUS_CONFIG, socketfile_key,
-                              "the path is longer than %d bytes", (int)MOST_BYTES);
+    struct stat state;
+    if (path[0] == '\0')
+        return STATUS_OK;
+    if (strlen(path) > MOST_BYTES)
+        return diag_at_path(reterr, STATUS_CONFIG, socketfile_key,
+                            "the path is longer than %d bytes", (int)MOST_BYTES);
+    if (lstat(path, &state) != 0)
+        return check_folder(path, reterr);
+    return S_ISSOCK(state.st_mode) ? STATUS_OK
+                                   : diag_at_path(reterr, STATUS_CONFIG, socketfile_key,
+                                                  "%s is there and is no socket", path);
 }
 
 enum status socketfile_open(const char *path, uid_t uid, gid_t gid, struct socketfile *ret_file,

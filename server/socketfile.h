@@ -12,7 +12,7 @@ struct socketfile {
     ino_t inode;
 };
 
-// Whether a socket can have such a name: STATUS_CONFIG.
+// Whether a socket can have such a name, and nothing else has it: STATUS_CONFIG. "": there is none.
 MUST_USE enum status socketfile_check(const char *path, struct diag *reterr);
 // Mode 0600, of `uid` and `gid` (-1: as it is), from the moment that it has its name. The file that
 // a dead process has left is replaced; STATUS_CONFIG if somebody listens there, or the path is no

@@ -146,8 +146,13 @@ static void test_what_is_no_socket_is_left_alone(void **state)
     static char longest[200];
     memset(longest, 'a', sizeof(longest) - 1);
     assert_int_equal(socketfile_open(longest, (uid_t)-1, (gid_t)-1, &file, NULL), STATUS_CONFIG);
-    assert_int_equal(socketfile_open("/nonexistent/a.sock", (uid_t)-1, (gid_t)-1, &file, NULL),
-                     STATUS_IO);
+    struct diag diag;
+    assert_int_equal(socketfile_check("/nonexistent/a.sock", &diag), STATUS_CONFIG);
+    assert_string_equal(diag.words, "/nonexistent/: No such file or directory");
+    assert_int_equal(socketfile_check(path, &diag), STATUS_CONFIG);
+    assert_non_null(strstr(diag.words, "is there and is no socket"));
+    assert_int_equal(socketfile_check("", NULL), STATUS_OK);
+    assert_int_equal(socketfile_check("beside-us.sock", NULL), STATUS_OK);
 }
 
 static void test_peers(void **state)
