@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct route routes[] = {
 #define ROUTE(...) {__VA_ARGS__},
@@ -38,9 +39,20 @@ static bool matches(const char *template, const char *path, struct span *ret_mod
            store_name_valid(*ret_model);
 }
 
-enum status route_find(unsigned planes, const char *method, const char *path,
+// Of "http://host/path", which a server must take too (RFC 9112 3.2.2).
+static const char *path_of(const char *target)
+{
+    static const char scheme[] = "http://";
+    if (strncasecmp(target, scheme, sizeof(scheme) - 1) != 0)
+        return target;
+    const char *path = strchr(target + sizeof(scheme) - 1, '/');
+    return path != NULL ? path : "/";
+}
+
+enum status route_find(unsigned planes, const char *method, const char *target,
                        const struct route **ret_route, struct span *ret_model)
 {
+    const char *path = path_of(target);
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
         if ((planes & (unsigned)routes[i].plane) == 0 || !matches(routes[i].path, path, ret_model))
             continue;

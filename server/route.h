@@ -44,11 +44,11 @@ struct route {
 
 const struct route *route_at(size_t index); // index < ROUTE_COUNT
 
-// The row of one of `planes` for this path and method; HEAD is served where GET is.
+// The row of one of `planes` for the path of this target and method; HEAD is served where GET is.
 // STATUS_NOT_FOUND for a path that these planes do not have; STATUS_BAD_METHOD for a known one with
-// another method: then *ret_route is its row. *ret_model is what stands for {model}, into `path`;
+// another method: then *ret_route is its row. *ret_model is what stands for {model}, into `target`;
 // data NULL if there is none. It is a valid name (store_name_valid), or the path is not found.
-MUST_USE enum status route_find(unsigned planes, const char *method, const char *path,
+MUST_USE enum status route_find(unsigned planes, const char *method, const char *target,
                                 const struct route **ret_route, struct span *ret_model);
 bool route_takes_body(const struct route *route);
 const char *route_allow(const struct route *route); // value of the header Allow

@@ -132,6 +132,14 @@ class Http(ctrdtest.DaemonTest):
     def test_query_is_no_part_of_the_path(self):
         self.assertEqual(self.daemon.request("GET", "/livez?verbose")[0], 200)
 
+    def test_a_target_may_name_the_server(self):
+        """As for a proxy (RFC 9112 3.2.2)."""
+        for target, status in (("http://x/livez", 200), ("HTTP://x:80/livez?verbose", 200), ("http://x", 404), ("http://x//livez", 404),
+                               ("https://x/livez", 404), ("http:/livez", 404), ("http://x/v1/rank", 405)):
+            with self.subTest(target=target), self.daemon.raw() as sock, sock.makefile("rb") as stream:
+                sock.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                self.assertEqual(read_reply(stream)[0], status)
+
     def test_head(self):
         for path in ("/livez", "/readyz", "/metrics", "/version"):
             with self.subTest(path=path):
