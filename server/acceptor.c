@@ -19,7 +19,6 @@
 enum {
     ACCEPTOR_BATCH = 64,   // from one door, before the others have their turn
     ACCEPTOR_PAUSE_MS = 5, // before a door without room is looked at again
-    ACCEPTOR_IDLE_MS = 500,
 };
 
 struct acceptor {
@@ -95,7 +94,7 @@ static void *run(void *argument)
     struct pollfd probes[ACCEPTOR_MOST_DOORS + 1] = {{.fd = acceptor->stop_fd, .events = POLLIN}};
     priority_prompt();
     for (;;) {
-        int timeout_ms = ACCEPTOR_IDLE_MS;
+        int timeout_ms = HTTP_IDLE_MS;
         atomic_store_explicit(&acceptor->turned_ns, tick_ns(), memory_order_relaxed);
         for (size_t i = 0; i < acceptor->count; i++) {
             const struct acceptor_door *door = &acceptor->doors[i];

@@ -24,7 +24,7 @@ struct acceptor_door {
 // At most ACCEPTOR_MOST_DOORS. STATUS_IO: no thread or no descriptor; STATUS_NO_MEMORY.
 MUST_USE enum status acceptor_start(const struct acceptor_door *doors, size_t count,
                                     struct acceptor **ret_acceptor, struct diag *reterr);
+uint64_t acceptor_turned_ns(const struct acceptor *acceptor); // when its loop last went round
 // Takes what the kernel has accepted already, as far as there is room, but at shared doors; then no
 // more. NULL is nothing.
-uint64_t acceptor_turned_ns(const struct acceptor *acceptor); // when its loop last went round
 void acceptor_stop(struct acceptor *acceptor);

@@ -40,9 +40,16 @@ static void tell_status(struct daemon *daemon)
     notify_tell(&daemon->notify, "STATUS=%s", status);
 }
 
-// Whether every thread that accepts or reads has gone round within the period; an idle one does so
-// twice a second.
-static bool loops_turn(const struct daemon *daemon, uint64_t period_ns)
+bool attend_is_well(enum pulse_state pulse, uint64_t turned_ns, uint64_t now_ns, uint64_t period_ns)
+{
+    // An idle thread goes round twice a second.
+    uint64_t usual_ns = 2 * (uint64_t)HTTP_IDLE_MS * ns_per_ms;
+    uint64_t most_ns = period_ns > usual_ns ? period_ns : usual_ns;
+    return pulse != PULSE_FAILED && (turned_ns >= now_ns || now_ns - turned_ns <= most_ns);
+}
+
+// When the last of the threads that accept or read went round.
+static uint64_t loops_turned_ns(const struct daemon *daemon)
 {
     uint64_t oldest_ns =
         daemon->acceptor != NULL ? acceptor_turned_ns(daemon->acceptor) : UINT64_MAX;
@@ -51,8 +58,7 @@ static bool loops_turn(const struct daemon *daemon, uint64_t period_ns)
             daemon->https[i] != NULL ? http_turned_ns(daemon->https[i]) : UINT64_MAX;
         oldest_ns = turned_ns < oldest_ns ? turned_ns : oldest_ns;
     }
-    uint64_t now_ns = tick_ns(); // not before any of them
-    return oldest_ns >= now_ns || now_ns - oldest_ns <= period_ns;
+    return oldest_ns;
 }
 
 static uint64_t beat_ns(const struct daemon *daemon)
@@ -68,9 +74,9 @@ static void beat(struct daemon *daemon)
     pulse_beat(&daemon->pulse);
     if (!atomic_load_explicit(&daemon->observe.draining, memory_order_relaxed))
         tell_status(daemon);
-    // That no model serves, starting again would not change.
-    if (watchdog_ns != 0 && pulse_state(&daemon->pulse) != PULSE_FAILED &&
-        loops_turn(daemon, watchdog_ns))
+    uint64_t turned_ns = loops_turned_ns(daemon), now_ns = tick_ns();
+    if (watchdog_ns != 0 &&
+        attend_is_well(pulse_state(&daemon->pulse), turned_ns, now_ns, watchdog_ns))
         notify_tell(&daemon->notify, "WATCHDOG=1");
 }
 

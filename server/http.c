@@ -25,7 +25,6 @@ enum {
     HTTP_POOL_BYTES = 64 << 10,
     // The library counts a connection until after it has said that it is closed.
     HTTP_SPARE_CONNECTIONS = 16,
-    HTTP_IDLE_MS = 500,
 };
 
 struct http {

@@ -13,6 +13,8 @@
 
 struct http; // owns the I/O thread and its connections
 
+enum { HTTP_IDLE_MS = 500 }; // a thread that has nothing to do goes round so often
+
 struct http_parts {
     unsigned max_connections;
     struct conns *conns;   // with room for those of all instances that share it

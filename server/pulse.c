@@ -34,7 +34,7 @@ static enum status fit_arena(struct pulse *pulse, const struct scorer *scorer)
 }
 
 // Without memory for it, nothing is known: it is no fault of the model.
-static bool probe(struct pulse *pulse, const struct registry_model *model, bool tell)
+static bool probe(struct pulse *pulse, const struct registry_model *model)
 {
     struct diag diag = {0};
     const struct scorer *scorer = &model->current->scorer;
@@ -43,23 +43,22 @@ static bool probe(struct pulse *pulse, const struct registry_model *model, bool 
     bool passed = scorer_probe(scorer, &pulse->arena, &diag) != STATUS_CORRUPT;
     metric_add(pulse->shard, SERVER_METRICS_GOLDEN,
                passed ? SERVER_METRICS_GOLDEN_OK : SERVER_METRICS_GOLDEN_FAILED, 1);
-    if (!passed && tell)
-        LOG_EVENT(LOG_ERROR, "a model scores otherwise than when it was loaded",
-                  LOG_S("model", model->name), LOG_S("version", model->current->text),
-                  LOG_S("why", diag.words));
+    if (!passed)
+        LOG_EACH(LOG_ERROR, "a model scores otherwise than when it was loaded",
+                 LOG_S("model", model->name), LOG_I("version", model->current->number),
+                 LOG_S("why", diag.words));
     return passed;
 }
 
-// Each that fails is told of, in the first look that finds one.
+// Each that fails is told of, as long as it does.
 static enum pulse_state look(struct pulse *pulse, const struct registry_view *view)
 {
-    bool tell = atomic_load_explicit(&pulse->state, memory_order_relaxed) != PULSE_FAILED;
     size_t serving = 0, failed = 0;
     for (size_t i = 0; i < view->count; i++) {
         if (view->models[i].current == NULL)
             continue; // is loaded for the first time
         serving++;
-        failed += !probe(pulse, &view->models[i], tell);
+        failed += !probe(pulse, &view->models[i]);
     }
     return serving == 0 ? PULSE_NO_MODEL : failed > 0 ? PULSE_FAILED : PULSE_GOOD;
 }
