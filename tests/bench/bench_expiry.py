@@ -18,6 +18,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "it"))
 import ctrdtest  # noqa: E402
+from busytest import post, timeout  # noqa: E402
 from ctrdtest import body_of, read_reply, until  # noqa: E402
 
 WIDTH, DEADLINE_MS = 64, 20
@@ -28,12 +29,7 @@ WORKERS = len(os.sched_getaffinity(0))
 HEALTH = ("/livez", "/readyz", "/metrics")
 
 
-def post(body, *lines):
-    head = "".join(f"{line}\r\n" for line in lines)
-    return f"POST /v1/rank HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-LINE = f"X-Request-Timeout-Ms: {DEADLINE_MS}"
+LINE = timeout(DEADLINE_MS)
 SMALL = post(body_of(2, WIDTH), LINE)
 LARGE_BODY = body_of(1500, WIDTH)
 LARGE = {f"{len(LARGE_BODY) // 1000} kB": post(LARGE_BODY, LINE),

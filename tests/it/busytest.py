@@ -24,15 +24,17 @@ def timeout(milliseconds):
 
 
 class Busy(unittest.TestCase):
+    hidden, kernels = "1024,1024", "scalar"
+
     @classmethod
     def setUpClass(cls):
         holder = tempfile.TemporaryDirectory(prefix="ctrdtest-")
         cls.addClassCleanup(holder.cleanup)
         cls.path = pathlib.Path(holder.name)
-        ctrdtest.make_model(cls.path / "demo", features=f"f:item:{WIDTH}", hidden="1024,1024")
+        ctrdtest.make_model(cls.path / "demo", features=f"f:item:{WIDTH}", hidden=cls.hidden)
 
     def start(self, *sets, **more):
-        daemon = ctrdtest.Daemon(self.path / "demo", "serve.workers=1", "serve.kernels=scalar", *sets, **more)
+        daemon = ctrdtest.Daemon(self.path / "demo", "serve.workers=1", f"serve.kernels={self.kernels}", *sets, **more)
         self.addCleanup(daemon.kill)
         return daemon
 
@@ -46,19 +48,22 @@ class Busy(unittest.TestCase):
         status, headers, body = read_reply(sock.makefile("rb"))
         return status, headers, json.loads(body)
 
-    def occupy(self, daemon, slow=SLOW):
+    def occupy(self, daemon, slow=SLOW, *headers):
         """Two slow requests: the worker has the first, and the second waits. Returns their sockets."""
         before = daemon.metrics()
         self.assertEqual(before["ctrd_queue_depth"], 0)
-        first = self.send(daemon, post(slow))
+        first = self.send(daemon, post(slow, *headers))
         until(lambda: daemon.metrics()[TAKEN] == before[TAKEN] + 1, "the worker has the first")
-        second = self.send(daemon, post(slow))
+        second = self.send(daemon, post(slow, *headers))
         until(lambda: daemon.metrics()["ctrd_queue_depth"] == 1, "the second waits")
         return [first, second]
 
+    def none_answered(self, socks):
+        self.assertEqual(select.select(socks, [], [], 0)[0], [])
+
     def still_busy(self, socks):
         """The second of the slow requests has no answer yet."""
-        self.assertEqual(select.select([socks[1]], [], [], 0)[0], [])
+        self.none_answered(socks[1:])
 
     def finish(self, daemon, socks):
         for sock in socks:

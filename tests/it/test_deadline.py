@@ -81,8 +81,7 @@ class Expired(Busy):
 
     def test_timeout_of_the_configuration_is_for_who_brings_none(self):
         daemon = self.start("rank.timeout_ms=20")
-        slow = [self.send(daemon, post(SLOW, timeout(MINUTES))) for _ in range(2)]
-        until(lambda: daemon.metrics()["ctrd_queue_depth"] == 1, "one taken, one waits")
+        slow = self.occupy(daemon, SLOW, timeout(MINUTES))
         body = body_of(2, WIDTH)
         none = self.send(daemon, post(body))
         self.assertEqual(self.reply(none)[0], 504)
