@@ -142,11 +142,11 @@ static bool let_go_of_expired(void *item)
 // Gives back the places and bytes of those in the queue that have expired. False: there were none.
 static bool sweep(struct intake *intake)
 {
-    uint64_t now_ns = tick_ns();
-    if (now_ns - intake->swept_ns < INTAKE_SWEEP_NS)
+    if (tick_ns() - intake->swept_ns < INTAKE_SWEEP_NS)
         return false;
-    intake->swept_ns = now_ns;
-    return queue_sweep(intake->queue, let_go_of_expired) > 0;
+    bool swept = queue_sweep(intake->queue, let_go_of_expired) > 0;
+    intake->swept_ns = tick_ns(); // after: a long queue takes its time
+    return swept;
 }
 
 static enum status take_more(struct intake *intake, struct slot *slot, const char *data,

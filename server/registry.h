@@ -33,7 +33,7 @@ struct registry_version {
     uint64_t number;
     char text[REGISTRY_VERSION_TEXT]; // decimal, as the folder is called
     char sha256_12[REGISTRY_SHA_DIGITS + 1];
-    // Of names, scopes, kinds and sizes of what a body has to bring: equal, and they take the same.
+    // Of what a body has to bring and what of it is refused: equal, and they take the same.
     char feature_set[REGISTRY_SHA_DIGITS + 1];
     struct scorer scorer;
     struct row_field *fields;  // of the layout
