@@ -229,36 +229,40 @@ static void *run(void *argument)
 
 // ---- start and end ---------------------------------------------------------------------------
 
-// NULL: none was refused.
-static const struct lifecycle_failure *newest_failure(const struct lifecycle_entry *entry)
+// Why nothing serves: of the version, 0: the newest that was refused. NULL: nobody knows.
+static const struct lifecycle_failure *failure_of(const struct lifecycle_entry *entry,
+                                                  uint64_t version)
 {
-    const struct lifecycle_failure *newest = NULL;
-    for (size_t i = 0; i < LIFECYCLE_FAILURES; i++)
-        if (entry->failures[i].file.version > (newest != NULL ? newest->file.version : 0))
-            newest = &entry->failures[i];
-    return newest;
+    const struct lifecycle_failure *found = NULL;
+    for (size_t i = 0; i < LIFECYCLE_FAILURES; i++) {
+        uint64_t refused = entry->failures[i].file.version;
+        if (version != 0 ? refused == version : refused > (found != NULL ? found->file.version : 0))
+            found = &entry->failures[i];
+    }
+    return found;
 }
 
-// Whether something serves, and if the plan says what, that does.
+// Whether something serves.
 static enum status check_entry(const struct lifecycle_entry *entry, struct diag *reterr)
 {
     const char *folder = entry->plan->folder, *name = entry->plan->name;
-    const struct lifecycle_failure *newest = newest_failure(entry);
     uint64_t stable = lifecycle_plans_stable(entry->plan);
+    const struct lifecycle_failure *failure = failure_of(entry, stable);
     if (entry->starved)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for model '%s'", name);
-    if (entry->current != NULL && (stable == 0 || label_of(entry, "stable") != NULL))
-        return STATUS_OK;
     if (entry->current != NULL)
+        return STATUS_OK;
+    if (stable != 0)
         return diag_set(reterr, STATUS_CONFIG,
-                        "%s: model '%s' has no valid version %" PRIu64 ", which is to be stable",
-                        folder, name, stable);
-    if (newest == NULL)
+                        "%s: model '%s' has no valid version %" PRIu64 ", which is to be stable: "
+                        "%s",
+                        folder, name, stable, failure != NULL ? failure->words : "it is not there");
+    if (failure == NULL)
         return diag_set(reterr, STATUS_CONFIG, "%s: model '%s' has no version %s", folder, name,
                         entry->plan->keep > 0 ? "N/" STORE_FILE : "of those that are listed");
     return diag_set(reterr, STATUS_CONFIG,
                     "%s: model '%s' has no valid version; of version %" PRIu64 ": %s", folder, name,
-                    newest->file.version, newest->words);
+                    failure->file.version, failure->words);
 }
 
 static enum status open_all(struct lifecycle *lifecycle, struct diag *reterr)

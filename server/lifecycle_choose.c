@@ -79,11 +79,12 @@ static enum status roll_back(struct lifecycle *lifecycle, const char *model, uin
 {
     struct lifecycle_entry *entry;
     struct registry_version *target;
-    TRY(find_resident(lifecycle, model, version, &entry, &target, reterr));
+    TRY(find_model(lifecycle, model, &entry, reterr));
     if (version == 0 && entry->held) // else two people would take back what the other has done
         return diag_at_path(reterr, STATUS_INVALID, "version",
                             "version %s is held already: name another, or load",
                             entry->current->text);
+    TRY(find_resident(lifecycle, model, version, &entry, &target, reterr));
     const struct choice old = choice_of(entry);
     if (target != entry->current)
         entry->before = entry->current;

@@ -20,6 +20,7 @@ struct lifecycle_file {
 
 struct lifecycle_failure {
     struct lifecycle_file file; // that was refused
+    bool in_use;                // only because the version was, with another content
     char words[384];            // without the path
 };
 
@@ -103,6 +104,17 @@ void lifecycle_empty(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 // Loads the version whatever is known of it. 0: the newest that there is, which serves then.
 enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                                uint64_t version, uint64_t *ret_version, struct diag *reterr);
+
+// Of the thread, without the lock. Resident already, or loaded now; the log tells.
+MUST_USE enum status lifecycle_ensure(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                                      uint64_t version, struct diag *reterr);
+// Whether it is resident, loaded now if need be and its file is not known to be bad. What is in use
+// stays so, whatever has become of its file.
+bool lifecycle_have(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version);
+// Under the lock: the resident at `at` goes; all go that nobody needs, and to make room the oldest
+// that was asked for.
+void lifecycle_drop(struct lifecycle *lifecycle, struct lifecycle_entry *entry, size_t at);
+void lifecycle_evict(struct lifecycle *lifecycle, struct lifecycle_entry *entry);
 
 // Has the kernel tell of changes in the model's folder and in that of its newest version.
 void lifecycle_watch(struct lifecycle *lifecycle, struct lifecycle_entry *entry);

@@ -53,6 +53,8 @@ class Models(unittest.TestCase):
         daemon.signal(signal.SIGHUP)
         until(lambda: [daemon.stderr().count(text)
                        for text in ("configuration taken", "configuration refused")] != said, "an answer to SIGHUP")
+        for _ in range(2):  # commands come after a look; the first may be of the turn before
+            daemon.admin("POST", "/v1/models/nobody/load")
 
     def states(self, daemon, model="demo"):
         """{version: state} as the admin plane tells it, and the labels."""
@@ -153,12 +155,18 @@ class Stable(Models):
         self.hup(daemon)
         self.assertRegex(daemon.stderr(), "configuration refused.*no version 9, which is to be stable")
         self.assertEqual(daemon.version_of(), 1)
+        for version in (2, 5):
+            self.put(version, folder="moved")
+        (self.path / "moved/2/student.safetensors").write_bytes(b"no model" * 100)
+        self.config(f"models: [{{name: demo, folder: {self.path}/moved, labels: {{stable: 2}}}}]\n")
+        self.hup(daemon)
+        self.assertEqual((daemon.version_of(), daemon.version_of(version=5)), (1, 404))
         self.assertEqual(daemon.stop(), 0)
         (self.folder / "2/student.safetensors").write_bytes(b"no model" * 100)
         for version, check in ((9, 78), (2, 0)):
             self.config(text % version)
             for flags, code, words in ((["--check-config"], check, "no version"), ([], 78, "no valid version")):
-                ended = subprocess.run([ctrdtest.CTRD, *flags, *config["flags"]], capture_output=True, text=True, timeout=60, check=False)
+                ended = subprocess.run([ctrdtest.CTRD, "--set", "http.port=0", *flags, *config["flags"]], capture_output=True, text=True, timeout=60, check=False)
                 self.assertEqual(ended.returncode, code, ended.stderr)
                 if code != 0:
                     self.assertIn(f"{words} {version}, which is to be stable", ended.stderr)
@@ -324,6 +332,20 @@ class Refused(Models):
         self.assertEqual((daemon.version_of(), self.sha(daemon, 2)), (2, good))
         self.assertEqual(daemon.stop(), 0)
 
+    def test_what_was_in_use_is_read_when_it_is_not(self):
+        self.put(1)
+        self.put(2)
+        daemon = self.start(**self.config(f"models: [{{folder: {self.folder}, keep: 2}}]\n"))
+        old = self.sha(daemon, 2)
+        self.swap(2, pathlib.Path(self.students[1]).read_bytes())
+        self.hup(daemon)
+        self.assertEqual((self.states(daemon)[0][1], self.sha(daemon, 2)), ("resident", old))
+        self.assertEqual(daemon.admin("POST", "/v1/models/demo/rollback", {"version": 1})[0], 200)
+        self.hup(daemon)
+        self.assertNotEqual(self.sha(daemon, 2), old)
+        self.assertEqual((self.states(daemon)[0], daemon.version_of()), ({1: "serving", 2: "resident"}, 1))
+        self.assertEqual(daemon.stop(), 0)
+
     def test_what_serves_stays_what_it_is(self):
         self.put(1)
         self.put(2, 2)
@@ -331,14 +353,13 @@ class Refused(Models):
         load = ("POST", "/v1/models/demo/load")
         old, failed = self.sha(daemon, 2), 0
         other, same = (pathlib.Path(student).read_bytes() for student in self.students)
-        for data, words in ((other, "publish under another number"), (same[:-1], "damaged"), (b"", "")):
+        for data, code, words in ((other, 400, "publish under another number"), (same[:-1], 500, "damaged"), (b"", 500, "")):
             self.swap(2, data)
             status, reply = daemon.admin(*load)
-            self.assertEqual(status, 500)
+            self.assertEqual(status, code)
             self.assertIn(words, reply["error"])
             failed += 1
             self.hup(daemon)  # looks, and does not read it again
-            self.assertEqual(daemon.admin("POST", "/v1/models/demo/label", {"label": "a", "version": 2})[0], 200)
             self.assertEqual((daemon.version_of(), self.sha(daemon, 2)), (2, old))
             self.assertEqual(daemon.metrics()[LOADS.format("demo", "failed")], failed)
         loads = daemon.metrics()[LOADS.format("demo", "ok")]

@@ -25,9 +25,8 @@ static void test_who_is_well(void **state)
         {PULSE_FAILED, now, 20 * second, false}, // memory is bad
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_int_equal(
-            attend_is_well(rows[i].pulse, rows[i].turned_ns, now, rows[i].period_ns),
-            rows[i].well);
+        assert_int_equal(attend_is_well(rows[i].pulse, rows[i].turned_ns, now, rows[i].period_ns),
+                         rows[i].well);
 }
 
 int main(void)
