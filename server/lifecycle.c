@@ -95,7 +95,7 @@ uint64_t lifecycle_tell(struct lifecycle_entry *entry)
 static void fill_model(const struct lifecycle_entry *entry, struct registry_model *model)
 {
     snprintf(model->name, sizeof(model->name), "%s", entry->plan->name);
-    if (entry->current == NULL && entry->former != NULL)
+    if (lifecycle_serving(entry) == NULL && entry->former != NULL)
         entry = entry->former;
     model->current = lifecycle_serving(entry);
     for (; model->count < entry->count; model->count++)
@@ -250,7 +250,7 @@ static enum status check_entry(const struct lifecycle_entry *entry, struct diag 
     const struct lifecycle_failure *failure = failure_of(entry, stable);
     if (entry->starved)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for model '%s'", name);
-    if (entry->current != NULL)
+    if (lifecycle_serving(entry) != NULL)
         return STATUS_OK;
     if (stable != 0)
         return diag_set(reterr, STATUS_CONFIG,

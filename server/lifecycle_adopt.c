@@ -37,7 +37,7 @@ static struct lifecycle_entry *make_former(struct lifecycle *lifecycle, struct l
                                            struct lifecycle_entry *room)
 {
     assert(room != NULL); // new_entries made it
-    if (old->current == NULL && old->former != NULL) {
+    if (lifecycle_serving(old) == NULL && old->former != NULL) {
         free(room);
         room = old->former;
         old->former = NULL;

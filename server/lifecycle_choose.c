@@ -84,6 +84,9 @@ static enum status roll_back(struct lifecycle *lifecycle, const char *model, uin
         return diag_at_path(reterr, STATUS_INVALID, "version",
                             "version %s is held already: name another, or load",
                             entry->current->text);
+    if (version == 0 && lifecycle_serving(entry) != entry->current)
+        return diag_at_path(reterr, STATUS_INVALID, "version",
+                            "what serves has the label stable: name a version");
     TRY(find_resident(lifecycle, model, version, &entry, &target, reterr));
     const struct choice old = choice_of(entry);
     if (target != entry->current)

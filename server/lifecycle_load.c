@@ -35,7 +35,7 @@ static bool look_at(const char *folder, uint64_t version, struct lifecycle_file 
                                         .device = state.st_dev,
                                         .inode = state.st_ino,
                                         .size = state.st_size,
-                                        .changed = state.st_mtim};
+                                        .changed = state.st_ctim};
     return true;
 }
 
@@ -260,6 +260,7 @@ static enum status load(struct lifecycle *lifecycle, struct lifecycle_entry *ent
     enum status code =
         registry_version_load(entry->plan->folder, file->version, lifecycle->parts.kernels,
                               lifecycle->parts.readers, &loaded, reterr);
+    bool is_read = code == STATUS_OK;
     lock(lifecycle);
     entry->loading = 0;
     if (code == STATUS_OK)
@@ -271,7 +272,7 @@ static enum status load(struct lifecycle *lifecycle, struct lifecycle_entry *ent
     unlock(lifecycle);
     if (taken)
         tell_load(entry, file->version, loaded, reterr);
-    else if (code != STATUS_OK && code != STATUS_TOO_LARGE)
+    else if (!is_read || code == STATUS_INVALID) // else there is no room
         tell_load(entry, file->version, NULL, reterr);
     (void)registry_reclaim(lifecycle->registry); // before the next is read
     return code;

@@ -15,7 +15,7 @@ struct lifecycle_file {
     dev_t device;
     ino_t inode;
     off_t size;
-    struct timespec changed;
+    struct timespec changed; // ctime: what sets times cannot set it
 };
 
 struct lifecycle_failure {

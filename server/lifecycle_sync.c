@@ -102,8 +102,14 @@ static bool serve(struct lifecycle_entry *entry, struct registry_version *versio
     return true;
 }
 
-// The policy's newest serves, but for a rollback, for what somebody has asked for since, and for a
-// version that is to be stable and is not there: then what serves goes on, if anything does.
+// A version is to be stable and is not there: then what serves goes on, if anything does.
+static bool waits(const struct lifecycle_entry *entry)
+{
+    return lifecycle_plans_stable(entry->plan) != 0 &&
+           lifecycle_label_at(entry, "stable") == entry->label_count;
+}
+
+// The policy's newest serves, but for a rollback, and for what somebody has asked for since.
 static void follow(struct lifecycle_entry *entry, struct registry_version *newest)
 {
     const struct registry_version *current = entry->current;
@@ -111,16 +117,14 @@ static void follow(struct lifecycle_entry *entry, struct registry_version *newes
         current != NULL ? lifecycle_resident(entry, current->number) : NULL;
     bool newer =
         resident != NULL && resident->asked && (newest == NULL || newest->number < current->number);
-    bool waits = lifecycle_plans_stable(entry->plan) != 0 &&
-                 lifecycle_label_at(entry, "stable") == entry->label_count;
-    if (!entry->held && !newer && !waits)
+    if (!entry->held && !newer && !waits(entry))
         serve(entry, newest);
 }
 
 // Under the lock: the new folder has a version.
 static void drop_former(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
-    if (entry->former == NULL || entry->current == NULL)
+    if (entry->former == NULL || lifecycle_serving(entry) == NULL)
         return;
     lifecycle_empty(lifecycle, entry->former);
     free(entry->former);
@@ -194,7 +198,8 @@ static enum status load_newest(struct lifecycle *lifecycle, struct lifecycle_ent
         if (entry->plan->keep == 0) { // the plan's list does not ask for it, somebody does
             struct lifecycle_resident *resident = lifecycle_resident(entry, newest);
             resident->asked = true;
-            serve(entry, resident->version);
+            if (!waits(entry))
+                serve(entry, resident->version);
         }
         unlock(lifecycle);
     }
@@ -214,7 +219,7 @@ enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_ent
     struct lifecycle_resident *resident = lifecycle_resident(entry, version);
     resident->asked = true;
     resident->in_policy = false; // until the folder is looked at again
-    if (entry->current == NULL || version > entry->current->number) {
+    if (!waits(entry) && (entry->current == NULL || version > entry->current->number)) {
         entry->held = false;
         serve(entry, resident->version);
     }

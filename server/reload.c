@@ -59,9 +59,9 @@ void reload_all(struct daemon *daemon)
         tell_fault("configuration refused, the old one stays", &diag);
         return;
     }
+    lifecycle_rescan(daemon->lifecycle);
     LOG_EVENT(LOG_INFO, "configuration taken",
               LOG_S("file", daemon->sources->file != NULL ? daemon->sources->file : ""));
-    lifecycle_rescan(daemon->lifecycle);
 }
 
 void reload_logs(struct daemon *daemon)

@@ -151,6 +151,7 @@ class Stable(Models):
         config = self.config(text % 1)
         daemon = self.start(**config)
         self.assertEqual(daemon.version_of(), 1)
+        self.assertEqual(daemon.admin("POST", "/v1/models/demo/rollback", {})[0], 400)  # to what never served
         self.config(text % 9)
         self.hup(daemon)
         self.assertRegex(daemon.stderr(), "configuration refused.*no version 9, which is to be stable")
@@ -163,6 +164,9 @@ class Stable(Models):
         self.assertEqual((daemon.version_of(), daemon.version_of(version=5)), (1, 404))
         self.assertEqual(daemon.stop(), 0)
         (self.folder / "2/student.safetensors").write_bytes(b"no model" * 100)
+        daemon = self.start(**self.config(f"models: [{{folder: {self.folder}, versions: [2], labels: {{stable: 3}}}}]\n"))
+        self.assertEqual(daemon.version_of(), 3)  # though nothing is left of the policy
+        self.assertEqual(daemon.stop(), 0)
         for version, check in ((9, 78), (2, 0)):
             self.config(text % version)
             for flags, code, words in ((["--check-config"], check, "no version"), ([], 78, "no valid version")):
