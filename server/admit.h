@@ -24,7 +24,7 @@ struct admit {
     double weight, mean_x, mean_y, var_x, cov_xy;
     _Atomic double at_zero, per_byte; // the line
     _Atomic uint64_t longest_ns;      // of CPU, by a recent request; 0: none yet
-    _Atomic uint64_t most_bytes;      // of the body of a recent one
+    _Atomic uint64_t most_bytes;      // of the body of a recent one that was served
 };
 
 struct admit_spent {
