@@ -100,7 +100,7 @@ static struct lifecycle_entry *new_entries(struct lifecycle *lifecycle,
     bool whole = entries != NULL;
     for (size_t i = 0; whole && i < plan->count; i++)
         entries[i] = (struct lifecycle_entry){
-            .plan = &plan->models[i], .folder_watch = -1, .version_watch = -1};
+            .plan = &plan->models[i], .folder_watch = -1, .version_watch = -1, .stable_watch = -1};
     for (size_t i = 0; whole && i < lifecycle->plan.count; i++) {
         const struct lifecycle_entry *old = &lifecycle->entries[i];
         struct lifecycle_entry *entry = entry_of(entries, plan, old->plan->name);

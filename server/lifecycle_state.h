@@ -47,9 +47,9 @@ struct lifecycle_entry {
     struct lifecycle_failure failures[LIFECYCLE_FAILURES];
     uint64_t loads, failed_loads;
     uint64_t load_buckets[LIFECYCLE_LOAD_BOUNDS + 1];
-    double load_seconds;             // sum
-    int64_t last_load_s;             // since 1970, of the last that went well
-    int folder_watch, version_watch; // inotify; -1: none
+    double load_seconds;                           // sum
+    int64_t last_load_s;                           // since 1970, of the last that went well
+    int folder_watch, version_watch, stable_watch; // inotify; -1: none
     // With the folder that the model had before: serves until this one has a version. Or NULL.
     struct lifecycle_entry *former;
 };

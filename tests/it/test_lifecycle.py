@@ -149,7 +149,7 @@ class Stable(Models):
             self.put(version)
         text = f"models: [{{folder: {self.folder}, labels: {{stable: %s}}}}]\n"
         config = self.config(text % 1)
-        daemon = self.start(**config)
+        daemon = self.start("model.watch=true", **config)
         self.assertEqual(daemon.version_of(), 1)
         self.assertEqual(daemon.admin("POST", "/v1/models/demo/rollback", {})[0], 400)  # to what never served
         self.config(text % 9)
@@ -162,6 +162,8 @@ class Stable(Models):
         self.config(f"models: [{{name: demo, folder: {self.path}/moved, labels: {{stable: 2}}}}]\n")
         self.hup(daemon)
         self.assertEqual((daemon.version_of(), daemon.version_of(version=5)), (1, 404))
+        shutil.copyfile(self.students[0], self.path / "moved/2/student.safetensors")  # in place, and not the newest
+        until(lambda: daemon.version_of() == 2, "the mended version")
         self.assertEqual(daemon.stop(), 0)
         (self.folder / "2/student.safetensors").write_bytes(b"no model" * 100)
         daemon = self.start(**self.config(f"models: [{{folder: {self.folder}, versions: [2], labels: {{stable: 3}}}}]\n"))
