@@ -28,7 +28,10 @@ struct arena {
 enum { ARENA_ALIGN = 64 }; // of every allocation: a cache line, an AVX-512 register
 
 MUST_USE enum status arena_init(struct arena *arena, size_t capacity_bytes);
-void arena_fini(struct arena *arena);
+void arena_fini(struct arena *arena); // zeroed is nothing
+// An empty arena of at least so many bytes, of one that may be zeroed. STATUS_NO_MEMORY: it is
+// zeroed.
+MUST_USE enum status arena_fit(struct arena *arena, size_t bytes);
 
 // Not zeroed. A size of 0 gives a valid pointer to nothing.
 MUST_USE void *arena_alloc(struct arena *arena, size_t bytes);

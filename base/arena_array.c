@@ -1,8 +1,18 @@
-// What both arenas share: arrays and copies on top of arena_alloc.
+// What both arenas share, on top of arena_init and arena_alloc.
 #include "base/arena.h"
 #include "base/num.h"
 
 #include <string.h>
+
+enum status arena_fit(struct arena *arena, size_t bytes)
+{
+    if (arena->capacity == 0 || arena->capacity < bytes) {
+        arena_fini(arena);
+        return arena_init(arena, bytes);
+    }
+    arena_reset(arena);
+    return STATUS_OK;
+}
 
 void *arena_array(struct arena *arena, size_t count, size_t bytes)
 {

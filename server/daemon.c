@@ -118,6 +118,11 @@ static unsigned thread_count(const struct daemon *daemon)
     return daemon->workers + daemon->io_threads + DAEMON_EXTRA_THREADS;
 }
 
+static unsigned first_of_expiry(const struct daemon *daemon)
+{
+    return thread_count(daemon) - EXPIRY_THREADS;
+}
+
 static enum status load_models(struct daemon *daemon, struct diag *reterr)
 {
     const struct server_config *config = daemon->config;
@@ -151,34 +156,6 @@ static struct serve_limits limits_of(const struct server_config *config)
     };
 }
 
-// A 504 that comes late helps nobody: far behind the deadline no time is spent on an answer.
-static void expire(void *context, struct slot *slot, bool taken)
-{
-    enum { LATE_NS = 1000000 };
-    struct daemon *daemon = context;
-    struct slot_answer *answer = &slot->fallback;
-    struct serve *serve = &daemon->by_bid;
-    server_metrics_shed(serve->shard,
-                        taken ? SERVER_METRICS_DEADLINE_COMPUTE : SERVER_METRICS_DEADLINE_QUEUE);
-    if (!taken)
-        admit_undo(&daemon->admit, slot); // it waits no more
-    slot_fail(answer, NULL, STATUS_DEADLINE);
-    int policy = atomic_load_explicit(&daemon->live.on_deadline, memory_order_relaxed);
-    if (policy == LIVE_BY_BID && slot->route->id == ROUTE_RANK &&
-        tick_ns() - slot->deadline_ns < LATE_NS) {
-        struct serve_call call = {
-            .body = slot->body.data,
-            .size = slot->body_size,
-            .gzip = slot->gzip,
-            .arrival_ns = slot->arrival_ns,
-            .facts = &answer->facts,
-        };
-        answer->prepared = false;
-        answer->code = serve_by_bid(serve, &call, &answer->body);
-    }
-    slot->wake(slot);
-}
-
 static enum status make_serves(struct daemon *daemon, const struct serve_limits *limits,
                                struct diag *reterr)
 {
@@ -189,10 +166,8 @@ static enum status make_serves(struct daemon *daemon, const struct serve_limits 
         whole = serve_init(&daemon->here[i], limits, daemon->registry, thread,
                            metric_shard(daemon->metrics.set, thread)) == STATUS_OK;
     }
-    unsigned last = thread_count(daemon) - 1, main = last - 1;
+    unsigned main = first_of_expiry(daemon) - 1;
     pulse_init(&daemon->pulse, daemon->registry, main, metric_shard(daemon->metrics.set, main));
-    whole = whole && serve_init(&daemon->by_bid, limits, daemon->registry, last,
-                                metric_shard(daemon->metrics.set, last)) == STATUS_OK;
     return whole ? STATUS_OK
                  : diag_set(reterr, STATUS_NO_MEMORY, "no memory for the threads that answer");
 }
@@ -210,14 +185,24 @@ static enum status make_memory(struct daemon *daemon, struct diag *reterr)
     admit_init(&daemon->admit, (size_t)config->http_max_held_bytes, daemon->workers);
     daemon->queue = queue_new((size_t)config->serve_queue);
     // Expired slots stand in the queue until a worker finds them there.
-    size_t slot_count = connections + daemon->workers + (size_t)config->serve_queue;
+    size_t slot_count =
+        connections + daemon->workers + (size_t)config->serve_queue + EXPIRY_THREADS;
     daemon->slots = slot_pool_new(slot_count, &slots);
     daemon->https = calloc(daemon->io_threads + 2, sizeof(*daemon->https));
     if (daemon->queue == NULL || daemon->slots == NULL || daemon->https == NULL ||
         server_metrics_init(&daemon->metrics, thread_count(daemon)) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for the queue and its requests");
     TRY(make_serves(daemon, &limits, reterr));
-    return deadline_start(slot_count, expire, daemon, &daemon->deadline, reterr);
+    const struct expiry_parts expiry = {
+        .slots = slot_count,
+        .registry = daemon->registry,
+        .metrics = &daemon->metrics,
+        .thread = first_of_expiry(daemon),
+        .limits = limits,
+        .admit = &daemon->admit,
+        .live = &daemon->live,
+    };
+    return expiry_start(&expiry, &daemon->expiry, reterr);
 }
 
 static void fill_observe(struct daemon *daemon)
@@ -267,7 +252,6 @@ static enum status start_workers(struct daemon *daemon, struct diag *reterr)
     const struct worker_parts parts = {
         .queue = daemon->queue,
         .admit = &daemon->admit,
-        .deadline = daemon->deadline,
         .registry = daemon->registry,
         .metrics = &daemon->metrics,
         .live = &daemon->live,
@@ -294,15 +278,15 @@ static enum status start_http(struct daemon *daemon, unsigned index, unsigned pl
                    .max_body_bytes = (size_t)config->http_max_body_bytes,
                    .slots = daemon->slots,
                    .queue = daemon->queue,
-                   .deadline = daemon->deadline,
+                   .expiry = daemon->expiry,
                    .admit = &daemon->admit,
                    .observe = &daemon->observe,
                    .admin = &daemon->admin,
                    .live = &daemon->live,
                    .shard = metric_shard(daemon->metrics.set, thread),
                    .reader = thread,
-                   // No more threads rank than there are workers.
-                   .serve = is_data && index < daemon->workers ? &daemon->here[index] : NULL,
+                   .serve = is_data ? &daemon->here[index] : NULL,
+                   .ranks = index < daemon->workers, // no more threads rank than there are workers
                    // Fewer threads than workers would leave cores idle.
                    .few_connections =
                        daemon->io_threads >= daemon->workers ? DAEMON_FEW_CONNECTIONS : 1},
@@ -433,17 +417,16 @@ static void stop(struct daemon *daemon)
         queue_close(daemon->queue);
     worker_stop(daemon->crew);
     lifecycle_stop(daemon->lifecycle);
-    deadline_stop(daemon->deadline);
+    expiry_stop(daemon->expiry);
     for (unsigned i = 0; daemon->https != NULL && i < daemon->io_threads + 2; i++)
         http_stop(daemon->https[i]);
     free(daemon->https);
-    deadline_free(daemon->deadline);
+    expiry_free(daemon->expiry);
     lifecycle_free(daemon->lifecycle);
     logline_stop(daemon->lines);
     conns_stop(daemon->conns);
     conns_stop(daemon->admin_conns);
     doors_close(&daemon->doors);
-    serve_fini(&daemon->by_bid);
     for (unsigned i = 0; daemon->here != NULL && i < daemon->io_threads; i++)
         serve_fini(&daemon->here[i]);
     free(daemon->here);

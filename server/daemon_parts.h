@@ -9,8 +9,8 @@
 #include "server/admin.h"
 #include "server/admit.h"
 #include "server/conns.h"
-#include "server/deadline.h"
 #include "server/doors.h"
+#include "server/expiry.h"
 #include "server/http.h"
 #include "server/lifecycle.h"
 #include "server/live.h"
@@ -25,7 +25,7 @@
 
 // Threads by number: index of the shards of the metrics and of the readers of the registry. Workers
 // come first.
-enum { DAEMON_EXTRA_THREADS = 4 }; // admin socket, admin port, main, deadlines
+enum { DAEMON_EXTRA_THREADS = 3 + EXPIRY_THREADS }; // admin socket, admin port, main, deadlines
 
 struct daemon {
     struct server_config *config;
@@ -44,9 +44,8 @@ struct daemon {
     struct slot_pool *slots;
     struct admit admit;
     struct conns *conns, *admin_conns;
-    struct deadline *deadline;
-    struct serve by_bid; // of the deadline thread
-    struct serve *here;  // (io_threads)
+    struct expiry *expiry;
+    struct serve *here; // (io_threads)
     struct live live;
     struct logline *lines;
     struct access access;

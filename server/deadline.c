@@ -13,7 +13,8 @@ struct deadline {
     pthread_mutex_t lock;
     pthread_cond_t earlier; // than the thread would look by itself, or it is the end
     pthread_t thread;
-    deadline_expire_fn *expire;
+    enum slot_place kind;
+    deadline_due_fn *due;
     void *context;
     bool ended;
     uint64_t looks_ns; // when the thread looks by itself
@@ -21,17 +22,27 @@ struct deadline {
     struct slot *heap[]; // the earliest first
 };
 
+static struct slot_watch *watch_of(const struct deadline *deadline, struct slot *slot)
+{
+    return &slot->watches[deadline->kind];
+}
+
+static uint64_t at_ns(const struct deadline *deadline, const struct slot *slot)
+{
+    return slot->watches[deadline->kind].at_ns;
+}
+
 static void place(struct deadline *deadline, size_t at, struct slot *slot)
 {
     deadline->heap[at] = slot;
-    slot->heap_at = at + 1;
+    watch_of(deadline, slot)->heap_at = at + 1;
 }
 
 static void sift_up(struct deadline *deadline, size_t at, struct slot *slot)
 {
     for (; at > 0; at = (at - 1) / 2) {
         struct slot *parent = deadline->heap[(at - 1) / 2];
-        if (parent->deadline_ns <= slot->deadline_ns)
+        if (at_ns(deadline, parent) <= at_ns(deadline, slot))
             break;
         place(deadline, at, parent);
     }
@@ -42,9 +53,9 @@ static void sift_down(struct deadline *deadline, size_t at, struct slot *slot)
 {
     for (size_t child; (child = 2 * at + 1) < deadline->count; at = child) {
         if (child + 1 < deadline->count &&
-            deadline->heap[child + 1]->deadline_ns < deadline->heap[child]->deadline_ns)
+            at_ns(deadline, deadline->heap[child + 1]) < at_ns(deadline, deadline->heap[child]))
             child++;
-        if (deadline->heap[child]->deadline_ns >= slot->deadline_ns)
+        if (at_ns(deadline, deadline->heap[child]) >= at_ns(deadline, slot))
             break;
         place(deadline, at, deadline->heap[child]);
     }
@@ -53,12 +64,12 @@ static void sift_down(struct deadline *deadline, size_t at, struct slot *slot)
 
 static void take_out(struct deadline *deadline, struct slot *slot)
 {
-    size_t at = slot->heap_at - 1;
-    slot->heap_at = 0;
+    size_t at = watch_of(deadline, slot)->heap_at - 1;
+    watch_of(deadline, slot)->heap_at = 0;
     struct slot *last = deadline->heap[--deadline->count];
     if (last == slot)
         return;
-    if (at > 0 && last->deadline_ns < deadline->heap[(at - 1) / 2]->deadline_ns)
+    if (at > 0 && at_ns(deadline, last) < at_ns(deadline, deadline->heap[(at - 1) / 2]))
         sift_up(deadline, at, last);
     else
         sift_down(deadline, at, last);
@@ -71,20 +82,10 @@ static void wait_for_first(struct deadline *deadline)
         pthread_cond_wait(&deadline->earlier, &deadline->lock);
         return;
     }
-    uint64_t until_ns = deadline->looks_ns = deadline->heap[0]->deadline_ns;
+    uint64_t until_ns = deadline->looks_ns = at_ns(deadline, deadline->heap[0]);
     struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
                              .tv_nsec = (long)(until_ns % 1000000000)};
     pthread_cond_timedwait(&deadline->earlier, &deadline->lock, &until);
-}
-
-// False: it was done in time.
-static bool expires(struct slot *slot, bool *ret_taken)
-{
-    *ret_taken = false;
-    if (slot_move(slot, SLOT_QUEUED, SLOT_EXPIRED))
-        return true;
-    *ret_taken = true;
-    return slot_move(slot, SLOT_TAKEN, SLOT_EXPIRED);
 }
 
 static void *run(void *argument)
@@ -93,19 +94,16 @@ static void *run(void *argument)
     priority_prompt();
     pthread_mutex_lock(&deadline->lock);
     while (!deadline->ended) {
-        if (deadline->count == 0 || deadline->heap[0]->deadline_ns > tick_ns()) {
+        if (deadline->count == 0 || at_ns(deadline, deadline->heap[0]) > tick_ns()) {
             wait_for_first(deadline);
             continue;
         }
         struct slot *slot = deadline->heap[0];
         take_out(deadline, slot);
-        // Under the lock, because a worker may let go of the slot after deadline_remove. Once it is
-        // EXPIRED its connection sleeps until it is woken here.
-        bool taken;
-        if (!expires(slot, &taken))
-            continue;
+        slot_share(slot); // before a worker may let go of it, which it does after deadline_remove
         pthread_mutex_unlock(&deadline->lock);
-        deadline->expire(deadline->context, slot, taken);
+        deadline->due(deadline->context, slot);
+        slot_release(slot);
         pthread_mutex_lock(&deadline->lock);
     }
     pthread_mutex_unlock(&deadline->lock);
@@ -123,8 +121,8 @@ static bool init_waiting(struct deadline *deadline)
     return made;
 }
 
-enum status deadline_start(size_t capacity, deadline_expire_fn *expire, void *context,
-                           struct deadline **ret_deadline, struct diag *reterr)
+enum status deadline_start(size_t capacity, enum slot_place kind, deadline_due_fn *due,
+                           void *context, struct deadline **ret_deadline, struct diag *reterr)
 {
     size_t bytes;
     if (!num_mul(capacity, sizeof(struct slot *), &bytes) ||
@@ -135,16 +133,17 @@ enum status deadline_start(size_t capacity, deadline_expire_fn *expire, void *co
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for deadlines");
     pthread_mutex_init(&deadline->lock, NULL);
     deadline->capacity = capacity;
-    deadline->expire = expire;
+    deadline->kind = kind;
+    deadline->due = due;
     deadline->context = context;
     if (!init_waiting(deadline)) {
         free(deadline);
-        return diag_set(reterr, STATUS_IO, "the thread of deadlines cannot be started");
+        return diag_set(reterr, STATUS_IO, "a thread of deadlines cannot be started");
     }
     if (pthread_create(&deadline->thread, NULL, run, deadline) != 0) {
         pthread_cond_destroy(&deadline->earlier);
         free(deadline);
-        return diag_set(reterr, STATUS_IO, "the thread of deadlines cannot be started");
+        return diag_set(reterr, STATUS_IO, "a thread of deadlines cannot be started");
     }
     *ret_deadline = deadline;
     return STATUS_OK;
@@ -171,24 +170,27 @@ void deadline_free(struct deadline *deadline)
     free(deadline);
 }
 
-void deadline_add(struct deadline *deadline, struct slot *slot)
+void deadline_add(struct deadline *deadline, struct slot *slot, uint64_t at_ns)
 {
-    if (slot->deadline_ns == 0)
-        return;
+    struct slot_watch *watch = watch_of(deadline, slot);
     pthread_mutex_lock(&deadline->lock);
-    assert(deadline->count < deadline->capacity && slot->heap_at == 0);
+    assert(deadline->count < deadline->capacity && watch->by == NULL);
+    *watch = (struct slot_watch){.by = deadline, .at_ns = at_ns};
     sift_up(deadline, deadline->count++, slot);
-    if (slot->deadline_ns < deadline->looks_ns)
+    if (at_ns < deadline->looks_ns)
         pthread_cond_signal(&deadline->earlier);
     pthread_mutex_unlock(&deadline->lock);
 }
 
-void deadline_remove(struct deadline *deadline, struct slot *slot)
+void deadline_remove(struct slot *slot)
 {
-    if (slot->deadline_ns == 0)
-        return;
-    pthread_mutex_lock(&deadline->lock);
-    if (slot->heap_at != 0)
-        take_out(deadline, slot);
-    pthread_mutex_unlock(&deadline->lock);
+    for (unsigned kind = 0; kind < SLOT_PLACES; kind++) {
+        struct deadline *deadline = slot->watches[kind].by;
+        if (deadline == NULL)
+            continue;
+        pthread_mutex_lock(&deadline->lock);
+        if (slot->watches[kind].heap_at != 0)
+            take_out(deadline, slot);
+        pthread_mutex_unlock(&deadline->lock);
+    }
 }

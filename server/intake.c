@@ -1,7 +1,7 @@
 #include "server/intake.h"
 
 #include "base/tick.h"
-#include "proto/rank_peek.h"
+#include "server/deadline.h"
 #include "server/peer.h"
 #include "server/server_metrics.h"
 #include "server/worker.h"
@@ -185,10 +185,9 @@ bool intake_body(struct intake *intake, struct slot *slot, const char *data, siz
 // The earliest of what head, body and configuration ask for.
 static void set_deadline(const struct intake *intake, struct slot *slot)
 {
-    struct rank_peek peek = {.timeout_us = 0};
-    if (!slot->gzip) // a worker looks into those
-        rank_peek(slot->body.data, slot->body_size, RANK_PEEK_TIMEOUT, &peek);
-    uint64_t timeout_ns = peek.timeout_us > UINT64_MAX / 1000 ? 0 : peek.timeout_us * 1000;
+    uint64_t timeout_us =
+        serve_glance_timeout_us(intake->serve, slot->body.data, slot->body_size, slot->gzip);
+    uint64_t timeout_ns = timeout_us > UINT64_MAX / 1000 ? 0 : timeout_us * 1000;
     if (timeout_ns == 0 && slot->deadline_ns == 0)
         timeout_ns = atomic_load_explicit(&intake->live->timeout_ns, memory_order_relaxed);
     if (timeout_ns == 0 || timeout_ns > UINT64_MAX - slot->arrival_ns)
@@ -219,7 +218,7 @@ bool intake_end(struct intake *intake, struct slot *slot, const struct observe_c
 static bool may_rank(const struct intake *intake, const struct slot *slot, unsigned connections)
 {
     // What a packed body holds is not known.
-    return intake->serve != NULL && slot->route->serve != NULL && !slot->gzip &&
+    return intake->ranks && slot->route->serve != NULL && !slot->gzip &&
            connections <= intake->few_connections &&
            admit_is_short(intake->admit, slot->body_size, INTAKE_SHORT_NS) &&
            queue_is_idle(intake->queue);
@@ -254,10 +253,10 @@ static enum status put(struct intake *intake, struct slot *slot, enum server_met
     (void)moved;
     slot->queued_ns = tick_ns();
     slot_share(slot);
-    deadline_add(intake->deadline, slot);
+    expiry_watch(intake->expiry, slot);
     if (put_into_queue(intake, slot))
         return STATUS_OK;
-    deadline_remove(intake->deadline, slot);
+    deadline_remove(slot);
     bool draining = atomic_load_explicit(&intake->observe->draining, memory_order_acquire);
     *ret_why = draining ? SERVER_METRICS_DRAINING : SERVER_METRICS_QUEUE_FULL;
     return draining ? STATUS_UNAVAILABLE : STATUS_OVERLOADED;

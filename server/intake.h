@@ -10,7 +10,7 @@
 #include "base/queue.h"
 #include "base/status.h"
 #include "server/admit.h"
-#include "server/deadline.h"
+#include "server/expiry.h"
 #include "server/head.h"
 #include "server/live.h"
 #include "server/observe.h"
@@ -35,15 +35,16 @@ struct intake {
     size_t max_body_bytes;
     struct slot_pool *slots;
     struct queue *queue;
-    struct deadline *deadline;
+    struct expiry *expiry;
     struct admit *admit;
     struct observe *observe;
     struct admin *admin; // of ROUTE_ADMIN
     const struct live *live;
     struct metric_shard *shard;
     unsigned reader;          // of the registry
-    struct serve *serve;      // of this thread; NULL: it never ranks
-    unsigned few_connections; // with so many it ranks short requests itself
+    struct serve *serve;      // of this thread; NULL: it has no data plane
+    bool ranks;               // short requests itself,
+    unsigned few_connections; // with so many
     struct trace_ids *ids;
     uint64_t swept_ns; // when it looked through a full queue last
 };

@@ -188,11 +188,13 @@ static void take_plan(struct lifecycle *lifecycle)
     unlock(lifecycle);
     if (plan.models == NULL)
         return;
-    if (lifecycle_adopt(lifecycle, &plan) != STATUS_OK) {
-        LOG_EVENT(LOG_ERROR, "no memory for the models, the old ones stay",
-                  LOG_I("models", plan.count));
-        lifecycle_plan_fini(&plan);
-    }
+    enum status code = lifecycle_adopt(lifecycle, &plan);
+    if (code == STATUS_OK)
+        return;
+    const char *why = code == STATUS_NO_MEMORY ? "no memory for the new ones"
+                                               : "no model of the new plan can be loaded";
+    LOG_EVENT(LOG_ERROR, "the old models stay", LOG_S("why", why), LOG_I("models", plan.count));
+    lifecycle_plan_fini(&plan);
 }
 
 static void *run(void *argument)

@@ -30,6 +30,7 @@ static void let_move(struct lifecycle_entry *entry)
     memset(entry->moved, 0, sizeof(entry->moved));
     for (size_t i = 0; i < entry->count; i++)
         entry->residents[i].asked = false;
+    entry->replanned = true;
 }
 
 // What served with the old folder, into `room` or where it is already.
@@ -115,11 +116,64 @@ static struct lifecycle_entry *new_entries(struct lifecycle *lifecycle,
     return NULL;
 }
 
+// Under the lock.
+static bool serves(const struct lifecycle_entry *entry)
+{
+    return lifecycle_serving(entry) != NULL ||
+           (entry->former != NULL && lifecycle_serving(entry->former) != NULL);
+}
+
+// Under the lock: something that serves goes on under the plan, or nothing serves now.
+static bool loses_nothing(struct lifecycle *lifecycle, const struct lifecycle_plan *plan)
+{
+    bool serving = false;
+    for (size_t i = 0; i < lifecycle->plan.count; i++)
+        serving = serving || serves(&lifecycle->entries[i]);
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct lifecycle_entry *old = lifecycle_find(lifecycle, plan->models[i].name);
+        if (old != NULL && serves(old))
+            return true;
+    }
+    return !serving;
+}
+
+// Loads models of a plan that is not in force yet, until one can serve.
+static bool can_serve(struct lifecycle *lifecycle, struct lifecycle_entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        lifecycle_sync(lifecycle, &entries[i]);
+        pthread_mutex_lock(&lifecycle->lock);
+        bool can = serves(&entries[i]);
+        pthread_mutex_unlock(&lifecycle->lock);
+        if (can)
+            return true;
+    }
+    return false;
+}
+
+static void drop_entries(struct lifecycle *lifecycle, struct lifecycle_entry *entries, size_t count)
+{
+    pthread_mutex_lock(&lifecycle->lock);
+    for (size_t i = 0; i < count; i++)
+        lifecycle_empty(lifecycle, &entries[i]);
+    pthread_mutex_unlock(&lifecycle->lock);
+    free(entries);
+    for (size_t i = 0; i < lifecycle->plan.count; i++) // they may have watched the same folder
+        lifecycle_watch(lifecycle, &lifecycle->entries[i]);
+}
+
 enum status lifecycle_adopt(struct lifecycle *lifecycle, struct lifecycle_plan *plan)
 {
     struct lifecycle_entry *entries = new_entries(lifecycle, plan);
     if (entries == NULL)
         return STATUS_NO_MEMORY;
+    pthread_mutex_lock(&lifecycle->lock);
+    bool safe = loses_nothing(lifecycle, plan);
+    pthread_mutex_unlock(&lifecycle->lock);
+    if (!safe && !can_serve(lifecycle, entries, plan->count)) {
+        drop_entries(lifecycle, entries, plan->count);
+        return STATUS_UNAVAILABLE;
+    }
     pthread_mutex_lock(&lifecycle->lock);
     take_entries(lifecycle, entries, plan);
     free(lifecycle->entries);

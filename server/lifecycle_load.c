@@ -125,37 +125,49 @@ static bool is_needed(const struct lifecycle_entry *entry,
            resident->version == entry->before || is_labelled(entry, resident->version);
 }
 
-// Under the lock: what nobody needs goes, and to make room the oldest that was asked for.
 void lifecycle_evict(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
-    for (size_t i = entry->count; i-- > 0;) {
-        const struct lifecycle_resident *resident = &entry->residents[i];
-        bool full = entry->count > REGISTRY_MOST_VERSIONS;
-        if (!is_needed(entry, resident) && (!resident->asked || full))
+    for (size_t i = entry->count; i-- > 0;)
+        if (!is_needed(entry, &entry->residents[i]) && !entry->residents[i].asked)
             lifecycle_drop(lifecycle, entry, i);
-    }
-    for (size_t i = entry->count; i-- > 0 && entry->count > REGISTRY_MOST_VERSIONS;) {
-        if (entry->residents[i].version == entry->before)
-            entry->before = NULL;
-        if (!is_needed(entry, &entry->residents[i]))
-            lifecycle_drop(lifecycle, entry, i);
-    }
 }
 
-// Under the lock: one too many goes, if need be the one that has just come.
-static enum status make_room(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
-                             const struct registry_version *newcomer, struct diag *reterr)
+// Under the lock: which goes to make room, the oldest that nobody needs, or if need be what served
+// before; the count: none can.
+static size_t spare(const struct lifecycle_entry *entry)
 {
-    if (entry->count <= REGISTRY_MOST_VERSIONS)
-        return STATUS_OK;
-    lifecycle_evict(lifecycle, entry);
-    for (size_t i = 0; entry->count > REGISTRY_MOST_VERSIONS && i < entry->count; i++)
-        if (entry->residents[i].version == newcomer)
-            lifecycle_drop(lifecycle, entry, i);
-    for (size_t i = 0; i < entry->count; i++)
-        if (entry->residents[i].version == newcomer)
-            return STATUS_OK;
-    return diag_set(reterr, STATUS_TOO_LARGE, "%d versions are resident and needed",
+    for (int asked = 0; asked <= 1; asked++)
+        for (size_t i = entry->count; i-- > 0;)
+            if (!is_needed(entry, &entry->residents[i]) && entry->residents[i].asked == asked)
+                return i;
+    for (size_t i = entry->count; i-- > 0;) {
+        const struct lifecycle_resident *resident = &entry->residents[i];
+        if (resident->version == entry->before && !resident->in_policy &&
+            resident->version != entry->current && !is_labelled(entry, resident->version))
+            return i;
+    }
+    return entry->count;
+}
+
+// Under the lock: a place for one more. False: there is none.
+static bool make_room(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
+    if (entry->count < REGISTRY_MOST_VERSIONS)
+        return true;
+    size_t at = spare(entry);
+    if (at == entry->count)
+        return false;
+    if (entry->residents[at].version == entry->before)
+        entry->before = NULL;
+    lifecycle_drop(lifecycle, entry, at);
+    return true;
+}
+
+static enum status refuse_crowd(struct lifecycle_entry *entry, struct diag *reterr)
+{
+    entry->crowded = true;
+    return diag_set(reterr, STATUS_TOO_LARGE,
+                    "there is no place for it: %d versions are resident and needed",
                     REGISTRY_MOST_VERSIONS);
 }
 
@@ -247,9 +259,13 @@ static enum status take(struct lifecycle *lifecycle, struct lifecycle_entry *ent
 {
     if (lifecycle_resident(entry, file->version) != NULL)
         return take_again(lifecycle, entry, loaded, file, reterr);
+    if (!make_room(lifecycle, entry)) { // somebody has moved a label meanwhile
+        registry_version_release(lifecycle->registry, loaded);
+        return refuse_crowd(entry, reterr);
+    }
     note_success(entry, loaded);
     insert(entry, loaded, file);
-    return make_room(lifecycle, entry, loaded, reterr);
+    return STATUS_OK;
 }
 
 // Reads the file, whatever is resident. Without the lock.
@@ -260,7 +276,6 @@ static enum status load(struct lifecycle *lifecycle, struct lifecycle_entry *ent
     enum status code =
         registry_version_load(entry->plan->folder, file->version, lifecycle->parts.kernels,
                               lifecycle->parts.readers, &loaded, reterr);
-    bool is_read = code == STATUS_OK;
     lock(lifecycle);
     entry->loading = 0;
     if (code == STATUS_OK)
@@ -270,10 +285,8 @@ static enum status load(struct lifecycle *lifecycle, struct lifecycle_entry *ent
     const struct lifecycle_resident *resident = lifecycle_resident(entry, file->version);
     bool taken = code == STATUS_OK && resident->version == loaded;
     unlock(lifecycle);
-    if (taken)
-        tell_load(entry, file->version, loaded, reterr);
-    else if (!is_read || code == STATUS_INVALID) // else there is no room
-        tell_load(entry, file->version, NULL, reterr);
+    if (taken || code != STATUS_OK)
+        tell_load(entry, file->version, taken ? loaded : NULL, reterr);
     (void)registry_reclaim(lifecycle->registry); // before the next is read
     return code;
 }
@@ -294,11 +307,19 @@ enum status lifecycle_ensure(struct lifecycle *lifecycle, struct lifecycle_entry
     entry->loading = stopped || resident != NULL ? 0 : version;
     if (known)
         forget(entry, version); // files that were there meanwhile
+    bool crowded =
+        resident == NULL && entry->count == REGISTRY_MOST_VERSIONS && spare(entry) == entry->count;
+    entry->loading = crowded ? 0 : entry->loading;
     unlock(lifecycle);
     if (known)
         return STATUS_OK;
     if (stopped)
         return diag_set(reterr, STATUS_UNAVAILABLE, "shutting down");
+    if (crowded) {
+        LOG_EVENT(LOG_ERROR, "no place for a model version", LOG_S("model", entry->plan->name),
+                  LOG_I("version", version), LOG_I("resident", entry->count));
+        return refuse_crowd(entry, reterr);
+    }
     return load(lifecycle, entry, &file, reterr);
 }
 
@@ -311,8 +332,10 @@ bool lifecycle_have(struct lifecycle *lifecycle, struct lifecycle_entry *entry, 
                            ? STATUS_CORRUPT
                            : lifecycle_ensure(lifecycle, entry, version, &diag);
     lock(lifecycle);
-    const struct lifecycle_resident *resident = lifecycle_resident(entry, version);
+    struct lifecycle_resident *resident = lifecycle_resident(entry, version);
     bool stays = resident != NULL && (!is_verdict(code) || in_use(entry, resident));
+    if (stays)
+        resident->in_policy = true; // as in insert: those that come after it take other places
     unlock(lifecycle);
     return stays;
 }

@@ -127,6 +127,28 @@ static enum status read_member(const struct yamldoc_node *key, const struct yaml
     return set_folder(model, item->text.data, reterr);
 }
 
+// Listed and labelled ones are all resident, and one more until a label has moved to it. (Those of
+// `keep` may have the labels, or not.)
+static enum status check_room(const struct yamldoc_node *node, const struct lifecycle_model *model,
+                              struct diag *reterr)
+{
+    size_t labelled = 0;
+    for (size_t i = 0; i < model->label_count; i++) {
+        uint64_t version = model->labels[i].version;
+        bool again = version == 0;
+        for (size_t k = 0; k < model->version_count; k++)
+            again = again || model->versions[k] == version;
+        for (size_t k = 0; k < i; k++)
+            again = again || model->labels[k].version == version;
+        labelled += !again;
+    }
+    if (model->version_count == 0 || labelled == 0 ||
+        model->version_count + labelled < REGISTRY_MOST_VERSIONS)
+        return STATUS_OK;
+    return fail(node, reterr,
+                "versions, other labelled ones and one to which a label moves are more than 8");
+}
+
 static enum status read_model(const struct yamldoc_node *node, struct lifecycle_model *model,
                               struct diag *reterr)
 {
@@ -140,6 +162,7 @@ static enum status read_model(const struct yamldoc_node *node, struct lifecycle_
         return fail(node, reterr, "give either keep or versions, not both");
     if (model->version_count == 0 && model->keep == 0)
         model->keep = PLAN_KEEP;
+    TRY(check_room(node, model, reterr));
     if (model->name[0] != '\0' || store_name(model->folder, model->name, NULL) == STATUS_OK)
         return STATUS_OK;
     return fail(node, reterr, "the folder's name is no name of a model: give one, name: ...");

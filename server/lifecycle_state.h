@@ -34,13 +34,15 @@ struct lifecycle_resident {
 struct lifecycle_entry {
     const struct lifecycle_model *plan;
     size_t count;
-    struct lifecycle_resident residents[REGISTRY_MOST_VERSIONS + 1]; // descending
-    struct registry_version *current, *before;                       // resident, or NULL
+    struct lifecycle_resident residents[REGISTRY_MOST_VERSIONS]; // descending
+    struct registry_version *current, *before;                   // resident, or NULL
     size_t label_count;
     struct registry_label labels[REGISTRY_MOST_LABELS];
     bool moved[REGISTRY_MOST_LABELS]; // the label, by hand
     bool held;                        // after a rollback
     bool starved;                     // the last look ran out of memory
+    bool crowded;                     // and out of places
+    bool replanned;                   // since the last look
     uint64_t loading;                 // version; 0: none
     uint64_t told;                    // version of which the log says that it serves; 0: none
     size_t next_failure;
@@ -98,6 +100,8 @@ uint64_t lifecycle_tell(struct lifecycle_entry *entry);
 MUST_USE enum status lifecycle_publish(struct lifecycle *lifecycle);
 
 // Of the thread, without the lock; each publishes what has changed.
+// STATUS_NO_MEMORY, STATUS_UNAVAILABLE (nothing of the plan can serve, and something does): the
+// plan in force stays.
 MUST_USE enum status lifecycle_adopt(struct lifecycle *lifecycle, struct lifecycle_plan *plan);
 void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry);
 void lifecycle_empty(struct lifecycle *lifecycle, struct lifecycle_entry *entry); // under the lock
@@ -111,8 +115,7 @@ MUST_USE enum status lifecycle_ensure(struct lifecycle *lifecycle, struct lifecy
 // Whether it is resident, loaded now if need be and its file is not known to be bad. What is in use
 // stays so, whatever has become of its file.
 bool lifecycle_have(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version);
-// Under the lock: the resident at `at` goes; all go that nobody needs, and to make room the oldest
-// that was asked for.
+// Under the lock: the resident at `at` goes; all go that nobody needs or has asked for.
 void lifecycle_drop(struct lifecycle *lifecycle, struct lifecycle_entry *entry, size_t at);
 void lifecycle_evict(struct lifecycle *lifecycle, struct lifecycle_entry *entry);
 

@@ -147,11 +147,49 @@ static void settle(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
                  LOG_I("before", before));
 }
 
-void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+// The plan has changed: what the old one asked for gives way, but not what both do.
+static void forget_policy(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                          const struct store_list *list)
+{
+    const struct lifecycle_model *plan = entry->plan;
+    lock(lifecycle);
+    for (size_t i = 0; entry->replanned && i < entry->count; i++) {
+        struct lifecycle_resident *resident = &entry->residents[i];
+        bool asked = false;
+        for (size_t k = 0; k < plan->version_count; k++)
+            asked = asked || plan->versions[k] == resident->version->number;
+        for (size_t k = 0; k < plan->label_count; k++)
+            asked = asked || plan->labels[k].version == resident->version->number;
+        for (size_t k = 0; k < plan->keep && k < list->count; k++)
+            asked = asked || list->versions[k] == resident->version->number;
+        resident->in_policy = asked;
+    }
+    entry->replanned = false;
+    unlock(lifecycle);
+}
+
+static void follow_list(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                        const struct store_list *list, bool *wanted)
+{
+    forget_policy(lifecycle, entry, list);
+    load_labelled(lifecycle, entry); // first: `stable` may be among them
+    if (entry->plan->keep > 0)
+        load_latest(lifecycle, entry, list, wanted);
+    else
+        load_listed(lifecycle, entry, list, wanted);
+    lock(lifecycle);
+    struct registry_version *newest = mark_policy(entry, list, wanted);
+    set_labels(entry, newest);
+    follow(entry, newest);
+    settle(lifecycle, entry);
+}
+
+// One look. True: something found no place, and now there is one.
+static bool look(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
     struct store_list list = {0};
     struct diag diag;
-    entry->starved = false;
+    entry->starved = entry->crowded = false;
     lifecycle_watch(lifecycle, entry); // first: what comes after the look is told
     enum status code = store_versions(entry->plan->folder, &list, &diag);
     if (code != STATUS_OK) {
@@ -159,25 +197,22 @@ void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
         entry->starved = code == STATUS_NO_MEMORY;
         LOG_EVENT(LOG_ERROR, "model folder cannot be read", LOG_S("model", entry->plan->name),
                   LOG_S("reason", diag_format(&diag, text, sizeof(text))));
-        return;
+        return false;
     }
     bool *wanted = calloc(list.count + 1, sizeof(*wanted));
     entry->starved = wanted == NULL;
-    if (wanted != NULL) {
-        if (entry->plan->keep > 0)
-            load_latest(lifecycle, entry, &list, wanted);
-        else
-            load_listed(lifecycle, entry, &list, wanted);
-        load_labelled(lifecycle, entry);
-        lock(lifecycle);
-        struct registry_version *newest = mark_policy(entry, &list, wanted);
-        set_labels(entry, newest);
-        follow(entry, newest);
-        settle(lifecycle, entry);
-    }
+    if (wanted != NULL)
+        follow_list(lifecycle, entry, &list, wanted);
     free(wanted);
     store_list_fini(&list);
     (void)registry_reclaim(lifecycle->registry); // before the next model is loaded
+    return entry->crowded && entry->count < REGISTRY_MOST_VERSIONS;
+}
+
+void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
+    for (int round = 0; round < REGISTRY_MOST_VERSIONS && look(lifecycle, entry); round++)
+        ;
 }
 
 // ---- what somebody asks for ------------------------------------------------------------------

@@ -13,24 +13,7 @@ void pulse_init(struct pulse *pulse, struct registry *registry, unsigned reader,
 
 void pulse_fini(struct pulse *pulse)
 {
-    if (pulse->arena_bytes > 0)
-        arena_fini(&pulse->arena);
-    pulse->arena_bytes = 0;
-}
-
-// An empty arena that is large enough to score a row.
-static enum status fit_arena(struct pulse *pulse, const struct scorer *scorer)
-{
-    size_t bytes;
-    if (!scorer_bytes(scorer, 1, &bytes))
-        return STATUS_NO_MEMORY;
-    if (pulse->arena_bytes < bytes) {
-        pulse_fini(pulse);
-        TRY(arena_init(&pulse->arena, bytes));
-        pulse->arena_bytes = bytes;
-    }
-    arena_reset(&pulse->arena);
-    return STATUS_OK;
+    arena_fini(&pulse->arena);
 }
 
 // Without memory for it, nothing is known: it is no fault of the model.
@@ -38,7 +21,8 @@ static bool probe(struct pulse *pulse, const struct registry_model *model)
 {
     struct diag diag = {0};
     const struct scorer *scorer = &model->current->scorer;
-    if (fit_arena(pulse, scorer) != STATUS_OK)
+    size_t bytes;
+    if (!scorer_bytes(scorer, 1, &bytes) || arena_fit(&pulse->arena, bytes) != STATUS_OK)
         return true;
     bool passed = scorer_probe(scorer, &pulse->arena, &diag) != STATUS_CORRUPT;
     metric_add(pulse->shard, SERVER_METRICS_GOLDEN,

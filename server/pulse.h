@@ -28,7 +28,6 @@ struct pulse {
     unsigned reader; // of the registry: of the thread that beats
     struct metric_shard *shard;
     struct arena arena;
-    size_t arena_bytes;
     atomic_int state; // enum pulse_state, never PULSE_OLD
     _Atomic uint64_t beaten_ns;
 };

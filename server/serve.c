@@ -18,6 +18,7 @@
 enum {
     SERVE_MOST_RATIO = 100,       // of a packed body
     SERVE_PLAIN_BYTES = 64 << 10, // that any may have
+    SERVE_GLANCE_BYTES = 16 << 10,
 };
 
 // A request on its way: what each stage leaves for the next. Everything lives in the arena.
@@ -97,6 +98,21 @@ static enum status open_body(struct run *run)
     return STATUS_OK;
 }
 
+uint64_t serve_glance_timeout_us(struct serve *serve, const char *body, size_t size, bool gzip)
+{
+    struct rank_peek peek = {.timeout_us = 0};
+    if (gzip) {
+        buf_clear(&serve->inflated);
+        enum status code =
+            gzip_inflate(serve->inflater, body, size, &serve->inflated, SERVE_GLANCE_BYTES, NULL);
+        (void)code; // that there is more, or that it is damaged, is for the parser to say
+        body = serve->inflated.data;
+        size = serve->inflated.size;
+    }
+    rank_peek(body, size, RANK_PEEK_TIMEOUT, &peek);
+    return peek.timeout_us;
+}
+
 static enum status read_body(struct run *run)
 {
     struct serve *serve = run->serve;
@@ -159,6 +175,8 @@ static enum status parse(struct run *run)
         return diag_at_path(&run->diag, STATUS_INVALID, "explain",
                             "POST the same body to /v1/explain; leave it out or send false here");
     run->priced = run->request.candidates[0].has_bid; // the reader has seen to all or none
+    if (run->by_bid)
+        return STATUS_OK; // was counted when it was to be ranked, or never is
     count_features(run);
     metric_observe(run->serve->shard, SERVER_METRICS_REQUEST_CANDIDATES, 0,
                    (double)run->request.count);
@@ -379,9 +397,7 @@ static enum status stages_by_bid(struct run *run)
         run->pctr[i] = 0.5F;
     TRY(run_auction(run, 0.0, 0.0));
     run->call->facts->degraded = true;
-    TRY(encode_ranked(run));
-    metric_add(run->serve->shard, SERVER_METRICS_DEGRADED, 0, 1);
-    return STATUS_OK;
+    return encode_ranked(run);
 }
 
 static struct run begin(struct serve *serve, const struct serve_call *call, struct buf *reply)

@@ -31,7 +31,6 @@ struct serve {
     struct registry *registry;
     unsigned reader; // of the registry
     struct arena arena;
-    size_t arena_bytes;
     struct json_reader *reader_json;
     struct gzip_inflater *inflater;
     struct buf inflated;
@@ -71,6 +70,10 @@ void serve_fini(struct serve *serve);
 MUST_USE enum status serve_fit(struct serve *serve, const struct registry_version *version);
 size_t serve_max_reply_bytes(const struct serve_limits *limits);
 
+// The timeout that the body asks for, microseconds; 0: none that a glance sees (proto/rank_peek.h),
+// which of a packed body reads the first 16 KiB.
+uint64_t serve_glance_timeout_us(struct serve *serve, const char *body, size_t size, bool gzip);
+
 // Each appends the reply of its route, or the JSON of the error, to `reply` (empty before). The
 // code gives the HTTP status. STATUS_INVALID, STATUS_NOT_FOUND (model, version, label),
 // STATUS_TOO_LARGE, STATUS_DEADLINE (also when nobody waits any more), STATUS_NOT_FINITE,
@@ -78,6 +81,7 @@ size_t serve_max_reply_bytes(const struct serve_limits *limits);
 enum status serve_rank(struct serve *serve, const struct serve_call *call, struct buf *reply);
 enum status serve_explain(struct serve *serve, const struct serve_call *call, struct buf *reply);
 // The reply of POST /v1/rank without a score: by bid, then position, marked as degraded. For
-// requests whose deadline has passed; takes no look at it, nor at features, valid or not.
+// requests whose deadline has passed; takes no look at it, nor at features, valid or not, and
+// counts nothing: who sends it does (SERVER_METRICS_DEGRADED).
 // STATUS_DEADLINE if no candidate has a bid.
 enum status serve_by_bid(struct serve *serve, const struct serve_call *call, struct buf *reply);

@@ -46,9 +46,8 @@ void serve_fini(struct serve *serve)
     json_read_free(serve->reader_json);
     gzip_inflater_free(serve->inflater);
     buf_fini(&serve->inflated);
-    if (serve->arena_bytes > 0)
-        arena_fini(&serve->arena);
-    *serve = (struct serve){.arena_bytes = 0};
+    arena_fini(&serve->arena);
+    *serve = (struct serve){.reader_json = NULL};
 }
 
 size_t serve_max_reply_bytes(const struct serve_limits *limits)
@@ -60,16 +59,6 @@ size_t serve_max_reply_bytes(const struct serve_limits *limits)
 enum status serve_fit(struct serve *serve, const struct registry_version *version)
 {
     size_t bytes;
-    if (!plan(&serve->limits, version, &bytes))
-        return STATUS_NO_MEMORY;
-    if (serve->arena_bytes >= bytes) {
-        arena_reset(&serve->arena);
-        return STATUS_OK;
-    }
-    if (serve->arena_bytes > 0)
-        arena_fini(&serve->arena);
-    serve->arena_bytes = 0;
-    TRY(arena_init(&serve->arena, bytes));
-    serve->arena_bytes = bytes;
-    return STATUS_OK;
+    return plan(&serve->limits, version, &bytes) ? arena_fit(&serve->arena, bytes)
+                                                 : STATUS_NO_MEMORY;
 }

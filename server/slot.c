@@ -34,6 +34,7 @@ struct slot_pool *slot_pool_new(size_t count, const struct slot_limits *limits)
         buf_init(&slot->body, limits->max_body_bytes + JSON_READ_PADDING);
         buf_init(&slot->reply.body, limits->max_reply_bytes);
         buf_init(&slot->fallback.body, limits->max_reply_bytes);
+        buf_init(&slot->ahead.body, limits->max_reply_bytes);
         slot->pool = pool;
         slot->next_free = pool->free;
         pool->free = slot;
@@ -41,23 +42,29 @@ struct slot_pool *slot_pool_new(size_t count, const struct slot_limits *limits)
     return pool;
 }
 
+static void drop_buffers(struct slot *slot)
+{
+    buf_fini(&slot->body);
+    buf_fini(&slot->reply.body);
+    buf_fini(&slot->fallback.body);
+    buf_fini(&slot->ahead.body);
+}
+
 void slot_pool_free(struct slot_pool *pool)
 {
     if (pool == NULL)
         return;
     assert(pool->out == 0);
-    for (size_t i = 0; i < pool->count; i++) {
-        buf_fini(&pool->slots[i].body);
-        buf_fini(&pool->slots[i].reply.body);
-        buf_fini(&pool->slots[i].fallback.body);
-    }
+    for (size_t i = 0; i < pool->count; i++)
+        drop_buffers(&pool->slots[i]);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
 }
 
 static size_t held_bytes(const struct slot *slot)
 {
-    return slot->body.capacity + slot->reply.body.capacity + slot->fallback.body.capacity;
+    return slot->body.capacity + slot->reply.body.capacity + slot->fallback.body.capacity +
+           slot->ahead.body.capacity;
 }
 
 static void empty_answer(struct slot_answer *answer)
@@ -72,11 +79,15 @@ static void empty_answer(struct slot_answer *answer)
 static void empty(struct slot *slot)
 {
     struct slot old = *slot;
-    *slot = (struct slot){
-        .body = old.body, .reply = old.reply, .fallback = old.fallback, .pool = old.pool};
+    *slot = (struct slot){.body = old.body,
+                          .reply = old.reply,
+                          .fallback = old.fallback,
+                          .ahead = old.ahead,
+                          .pool = old.pool};
     buf_clear(&slot->body);
     empty_answer(&slot->reply);
     empty_answer(&slot->fallback);
+    empty_answer(&slot->ahead);
     slot->socket_fd = -1;
     atomic_store_explicit(&slot->owners, 1, memory_order_relaxed);
     atomic_store_explicit(&slot->state, SLOT_READING, memory_order_relaxed);
@@ -102,19 +113,13 @@ void slot_share(struct slot *slot)
     atomic_fetch_add_explicit(&slot->owners, 1, memory_order_relaxed);
 }
 
-static void drop_buffers(struct slot *slot)
-{
-    buf_fini(&slot->body);
-    buf_fini(&slot->reply.body);
-    buf_fini(&slot->fallback.body);
-}
-
 void slot_release(struct slot *slot)
 {
     // acq_rel: what either owner did to the slot happens before its next use.
     if (atomic_fetch_sub_explicit(&slot->owners, 1, memory_order_acq_rel) != 1)
         return;
-    assert(slot->heap_at == 0);
+    for (unsigned kind = 0; kind < SLOT_PLACES; kind++)
+        assert(slot->watches[kind].heap_at == 0);
     if (slot->reserved > 0)
         atomic_fetch_sub_explicit(slot->budget, slot->reserved, memory_order_relaxed);
     struct slot_pool *pool = slot->pool;

@@ -7,10 +7,10 @@
 //
 // Worker and deadline thread change the state by compare-and-swap; the one that ends it, as DONE or
 // EXPIRED, wakes the connection. Each has an answer of its own to write into, so that neither sees
-// the other's. A slot has up to two owners, the connection and (from the queue on) the worker or
-// the admin plane; it goes back to the pool when both have let go. Buffers belong to the slot and
-// keep their memory for the next request, as far as the pool's budget goes; the pool is last-in
-// first-out, which keeps it warm.
+// the other's. A slot has several owners: the connection, from the queue on the worker or the admin
+// plane, and those that look at its time (expiry.h) while they do; it goes back to the pool when
+// all have let go. Buffers belong to the slot and keep their memory for the next request, as far as
+// the pool's budget goes; the pool is last-in first-out, which keeps it warm.
 #pragma once
 
 #include "base/buf.h"
@@ -24,9 +24,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct deadline;
 struct http;
 
 enum slot_state { SLOT_READING, SLOT_QUEUED, SLOT_TAKEN, SLOT_DONE, SLOT_EXPIRED };
+
+// Who comes at a time (expiry.h): to end it, to make an answer by bid.
+enum slot_place { SLOT_PLACE_END, SLOT_PLACE_AHEAD, SLOT_PLACES };
+
+struct slot_watch {
+    struct deadline *by; // NULL: nobody
+    uint64_t at_ns;
+    size_t heap_at; // its place there + 1; 0: none any more
+};
 
 struct slot_answer {
     enum status code; // gives the HTTP status
@@ -58,11 +68,13 @@ struct slot {
     atomic_size_t *budget;
     uint64_t queued_ns; // body read, put into the queue
     uint64_t cost_ns;   // of a worker, as expected when it was admitted (admit.h)
-    size_t heap_at;     // place among the deadlines + 1 (deadline.h); 0: none
+    struct slot_watch watches[SLOT_PLACES];
 
     struct slot_answer reply;    // written by whoever has TAKEN, or before the queue
     struct slot_answer fallback; // written by the deadline thread when EXPIRED
-    size_t sent_bytes;           // of the body, for the access log
+    struct slot_answer ahead;    // by bid, for it to take; written before `made_ahead` is set
+    atomic_bool made_ahead;
+    size_t sent_bytes; // of the body, for the access log
 
     struct slot_pool *pool;
     struct slot *next_free;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/tick.h"
+#include "server/deadline.h"
 #include "server/priority.h"
 #include "server/server_metrics.h"
 
@@ -60,6 +61,8 @@ static void answer(struct serve *serve, const struct live *live, struct slot *sl
         return;
     buf_clear(&reply->body);
     reply->code = serve_by_bid(serve, &call, &reply->body);
+    if (reply->code == STATUS_OK)
+        metric_add(serve->shard, SERVER_METRICS_DEGRADED, 0, 1);
 }
 
 void worker_answer(struct serve *serve, const struct live *live, struct admit *admit,
@@ -96,9 +99,9 @@ static void work(struct worker *worker, struct slot *slot)
 
 // The slot's reply is made, unless the deadline thread was faster: then it has woken the
 // connection. True: it was not.
-static bool finish(const struct worker_parts *parts, struct slot *slot)
+static bool finish(struct slot *slot)
 {
-    deadline_remove(parts->deadline, slot);
+    deadline_remove(slot);
     bool mine = slot_move(slot, SLOT_TAKEN, SLOT_DONE);
     if (mine)
         slot->wake(slot);
@@ -118,7 +121,7 @@ static void *run(void *argument)
             work(worker, slot);
         bool late = slot->reply.facts.late;
         enum server_metrics_shed shed = slot->reply.facts.shed;
-        if (finish(parts, slot) && late)
+        if (finish(slot) && late)
             server_metrics_shed(worker->serve.shard, shed);
     }
     return NULL;
@@ -168,7 +171,7 @@ unsigned worker_refuse(struct worker_crew *crew)
             admit_undo(crew->parts.admit, slot);
             slot_fail(&slot->reply, NULL, STATUS_UNAVAILABLE);
         }
-        (void)finish(&crew->parts, slot);
+        (void)finish(slot);
     }
     return count;
 }

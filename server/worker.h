@@ -6,7 +6,6 @@
 #include "base/queue.h"
 #include "base/status.h"
 #include "server/admit.h"
-#include "server/deadline.h"
 #include "server/live.h"
 #include "server/serve.h"
 #include "server/server_metrics.h"
@@ -18,7 +17,6 @@ struct worker_crew; // owns threads
 struct worker_parts {
     struct queue *queue; // of struct slot
     struct admit *admit;
-    struct deadline *deadline;
     struct registry *registry;
     struct server_metrics *metrics;
     const struct live *live;

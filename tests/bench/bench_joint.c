@@ -14,6 +14,7 @@
 #include "model/train/objective.h"
 #include "model/train/state.h"
 #include "model/train/traindata.h"
+#include "tests/support/need.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,15 +35,6 @@ struct joint {
     struct objective objective;
     uint32_t epoch, step;
 };
-
-static void need(enum status code, const struct diag *diag)
-{
-    if (code == STATUS_OK)
-        return;
-    char text[1024];
-    fprintf(stderr, "bench_joint: %s\n", diag_format(diag, text, sizeof(text)));
-    exit(EXIT_FAILURE);
-}
 
 static void open_data(struct joint *joint, char **argv)
 {

@@ -47,13 +47,36 @@ def write_bodies(path, candidates=300):
                                for i in range(candidates)]}) + "\n")
 
 
-def ctrload(build, port, *arguments):
-    return subprocess.Popen([f"{build}/ctrload", "--port", str(port), "--cpus", "[1]", "--json", "-", *map(str, arguments)],
-                            stdout=subprocess.PIPE, text=True)
+def make_model(build, folder, large):
+    """The folder of a model, and a file of bodies."""
+    models, bodies, features = (os.path.join(folder, name) for name in ("ctr", "bodies.jsonl", "features.yaml"))
+    os.makedirs(os.path.join(models, "1"))
+    with open(features, "w", encoding="utf-8") as file:
+        file.write(LARGE_FEATURES if large else DIN_FEATURES)
+    subprocess.run([f"{build}/tests/make_checkpoint", "--schema", features, *(LARGE_NETWORK if large else DIN_NETWORK),
+                    os.path.join(models, "1", "student.safetensors")], check=True)
+    (loaded.write_bodies if large else write_bodies)(bodies)
+    return models, bodies
 
 
-def report_of(process):
-    return json.loads(process.communicate()[0])
+def measure(build, port, bodies, rate, seconds):
+    """The reports of a load, and of /livez meanwhile."""
+    command = loaded.ctrload(build, port, bodies, "--connections", 256, "--rate", rate, "--deadline-ms", DEADLINE_MS, "--duration", seconds)
+    with subprocess.Popen([*command, "--json", "-"], stdout=subprocess.PIPE, text=True) as load:
+        health = loaded.report_of(loaded.ctrload(build, port, None, "--method", "GET", "--path", "/livez", "--rate", 50, "--connections", 4,
+                                                 "--duration", max(1.0, seconds - 2), "--warmup", 2))
+        return json.loads(load.communicate()[0]), health["all"]
+
+
+def judge(share, capacity, report, live):
+    """Prints the row of a load. Does it hold?"""
+    good = report["in_time"] / report["seconds"]
+    codes = {code: one["count"] for code, one in report["by_status"].items()}
+    other = sum(report["errors"].values()) + sum(count for code, count in codes.items() if code not in ("200", "429", "503", "504"))
+    p99 = report["by_status"]["200"]["p99_ms"] if "200" in codes else float("inf")
+    print(f"| {share} | {good:.0f} | {100 * good / capacity:.0f} % | {p99:.1f} | {codes.get('429', 0)} / {codes.get('503', 0)} / "
+          f"{codes.get('504', 0)} | {other} | {live['p50_ms']:.2f} / {live['p99_ms']:.2f} / {live['max_ms']:.2f} |", flush=True)
+    return good >= 0.9 * capacity and p99 <= DEADLINE_MS and other == 0 and live["p99_ms"] <= 5
 
 
 def main():
@@ -64,40 +87,17 @@ def main():
     options = parser.parse_args()
     build = os.path.abspath(options.build)
     with tempfile.TemporaryDirectory() as folder:
-        models, bodies, features = (os.path.join(folder, name) for name in ("ctr", "bodies.jsonl", "features.yaml"))
-        os.makedirs(os.path.join(models, "1"))
-        with open(features, "w", encoding="utf-8") as file:
-            file.write(LARGE_FEATURES if options.large else DIN_FEATURES)
-        subprocess.run([f"{build}/tests/make_checkpoint", "--schema", features, *(LARGE_NETWORK if options.large else DIN_NETWORK),
-                        os.path.join(models, "1", "student.safetensors")], check=True)
-        (loaded.write_bodies if options.large else write_bodies)(bodies)
-        read_end, write_end = os.pipe()
-        daemon = subprocess.Popen(["taskset", "-c", "0", f"{build}/ctrd", f"--model.folder={models}", "--http.port=0", "--serve.workers=1",
-                                   "--serve.queue=1024", "--drain.delay_ms=0", "--log.level=error", "--ready-fd", str(write_end)], pass_fds=[write_end])
-        os.close(write_end)
-        port = int(os.fdopen(read_end).readline())
-        full = report_of(ctrload(build, port, "--bodies", bodies, "--connections", 16, "--duration", options.seconds))
-        capacity = full["ok"] / full["seconds"]
+        models, bodies = make_model(build, folder, options.large)
+        daemon, port = loaded.start(build, f"--model.folder={models}", "--serve.workers=1", "--serve.queue=1024")
+        capacity = loaded.capacity(build, port, bodies, options.seconds)
         print(f"peak, 16 connections in closed loop: {capacity:.0f}/s")
         print("| load | in time, requests/s | share of the peak | p99 of 200, ms | 429 / 503 / 504 | other | /livez p50 / p99 / max, ms |\n"
               "| --- | --- | --- | --- | --- | --- | --- |")
         held = True
         for share in (0.7, 1, 2, 5):
-            load = ctrload(build, port, "--bodies", bodies, "--connections", 256, "--rate", share * capacity, "--deadline-ms", DEADLINE_MS,
-                           "--duration", options.seconds)
-            health = report_of(ctrload(build, port, "--method", "GET", "--path", "/livez", "--rate", 50, "--connections", 4,
-                                       "--duration", max(1.0, options.seconds - 2), "--warmup", 2))
-            report = report_of(load)
-            good, live = report["in_time"] / report["seconds"], health["all"]
-            codes = {code: one["count"] for code, one in report["by_status"].items()}
-            other = sum(report["errors"].values()) + sum(count for code, count in codes.items() if code not in ("200", "429", "503", "504"))
-            p99 = report["by_status"]["200"]["p99_ms"]
-            print(f"| {share} | {good:.0f} | {100 * good / capacity:.0f} % | {p99:.1f} | {codes.get('429', 0)} / {codes.get('503', 0)} / "
-                  f"{codes.get('504', 0)} | {other} | {live['p50_ms']:.2f} / {live['p99_ms']:.2f} / {live['max_ms']:.2f} |")
-            if share >= 2:
-                held = held and good >= 0.9 * capacity and p99 <= DEADLINE_MS and other == 0 and live["p99_ms"] <= 5
-        daemon.terminate()
-        daemon.wait()
+            holds = judge(share, capacity, *measure(build, port, bodies, share * capacity, options.seconds))
+            held = held and (holds or share < 2)
+        loaded.stop(daemon)
     print("holds" if held else "DOES NOT HOLD")
     return 0 if held else 1
 

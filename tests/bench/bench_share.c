@@ -14,6 +14,7 @@
 #include "server/lifecycle.h"
 #include "server/serve.h"
 #include "server/server_metrics.h"
+#include "tests/support/need.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -44,16 +45,6 @@ struct share {
     float *logit, *pctr; // (candidates)
     uint64_t stage_ns[STAGES];
 };
-
-static void need(enum status code, const struct diag *diag)
-{
-    char text[1024];
-    if (code == STATUS_OK)
-        return;
-    fprintf(stderr, "bench_share: %s %s\n", status_text(code),
-            diag_format(diag, text, sizeof(text)));
-    exit(EXIT_FAILURE);
-}
 
 static void read_bodies(struct share *share, const char *path)
 {

@@ -5,19 +5,11 @@
 #include "base/log.h"
 #include "base/tick.h"
 #include "model/scorer.h"
+#include "tests/support/need.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static void need(enum status code, const struct diag *diag)
-{
-    char text[1024];
-    if (code == STATUS_OK)
-        return;
-    fprintf(stderr, "bench_table: %s\n", diag_format(diag, text, sizeof(text)));
-    exit(EXIT_FAILURE);
-}
 
 static void lap(const char *what, uint64_t *begin_ns)
 {

@@ -10,6 +10,7 @@
 #include "server/reply.h"
 #include "server/serve.h"
 #include "server/server_metrics.h"
+#include "tests/support/need.h"
 
 #include <assert.h>
 #include <microhttpd.h>
@@ -42,15 +43,6 @@ struct client {
     struct intake intake;
     struct trace_ids ids;
 };
-
-static void need(enum status code, const struct diag *diag)
-{
-    char text[1024];
-    if (code == STATUS_OK)
-        return;
-    fprintf(stderr, "bench_threads: %s\n", diag_format(diag, text, sizeof(text)));
-    exit(EXIT_FAILURE);
-}
 
 static struct client *client_new(struct bench *bench)
 {

@@ -38,8 +38,9 @@ def stop(daemon):
 
 
 def ctrload(build, port, bodies, *more):
-    """The command of a generator; with no --rate among `more` a closed loop."""
-    return [f"{build}/ctrload", "--port", str(port), "--bodies", bodies, "--cpus", "[1]", *map(str, more)]
+    """The command of a generator; with no --rate among `more` a closed loop. `bodies` None: requests have none."""
+    named = ["--bodies", bodies] if bodies else []
+    return [f"{build}/ctrload", "--port", str(port), *named, "--cpus", "[1]", *map(str, more)]
 
 
 def report_of(command):
@@ -52,7 +53,7 @@ def lost(report):
     return report["planned"] - report["ok"]
 
 
-def capacity(build, port, bodies):
+def capacity(build, port, bodies, seconds=5):
     """Requests a second in closed loop."""
-    report = report_of(ctrload(build, port, bodies, "--connections", 16, "--duration", 5))
+    report = report_of(ctrload(build, port, bodies, "--connections", 16, "--duration", seconds))
     return report["ok"] / report["seconds"]

@@ -34,10 +34,11 @@ static enum status keep(void *context, const struct letor_doc *doc, struct diag 
 struct slow {
     regex_t number, feature;
     struct buf out;
-    struct buf seen; // qids that were, one after another, each between two blanks
-    char *last_qid;  // "" before the first
-    float values[LETOR_MAX_COLUMNS];
+    struct buf seen;                 // qids that were, one after another, each between two blanks
+    char *last_qid;                  // "" before the first
+    float values[LETOR_MAX_COLUMNS]; // of a line; only the first `wide` may be more than zero
     bool given[LETOR_MAX_COLUMNS];
+    size_t wide;
     char *words[MAX_WORDS];
     unsigned long limit;
 };
@@ -52,8 +53,9 @@ static bool slow_decimal(const struct slow *slow, const char *word, double *ret_
 
 static bool slow_features(struct slow *slow, char **words, size_t count, uint32_t *ret_used)
 {
-    memset(slow->values, 0, sizeof(slow->values));
-    memset(slow->given, 0, sizeof(slow->given));
+    memset(slow->values, 0, slow->wide * sizeof(*slow->values));
+    memset(slow->given, 0, slow->wide * sizeof(*slow->given));
+    slow->wide = 0;
     *ret_used = 0;
     for (size_t w = 0; w < count && words[w][0] != '#'; w++) {
         double value;
@@ -64,10 +66,11 @@ static bool slow_features(struct slow *slow, char **words, size_t count, uint32_
         if (number < 1 || number > slow->limit || slow->given[number - 1] ||
             !slow_decimal(slow, colon + 1, &value))
             return false;
+        slow->wide = number > slow->wide ? number : slow->wide;
         slow->given[number - 1] = true;
         slow->values[number - 1] = (float)(value > 1e6 ? 1e6 : value < -1e38 ? -1e38 : value);
     }
-    for (uint32_t i = 0; i < LETOR_MAX_COLUMNS; i++)
+    for (uint32_t i = 0; i < slow->wide; i++)
         if (memcmp(&slow->values[i], &(float){0}, sizeof(float)) != 0)
             *ret_used = i + 1;
     return true;

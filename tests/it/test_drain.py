@@ -226,34 +226,6 @@ class Drain(unittest.TestCase):
             seen = [told() for _ in range(4)]
             self.assertTrue(seen[-1].startswith("STOPPING=1"), seen)
 
-    def test_the_watchdog_is_fed_while_no_model_serves(self):
-        """Another start would find no model either, and a start that finds none is the last one."""
-        name = f"\0ctrd-{os.getpid()}"
-        with self.manager(name) as told:
-            folder = tempfile.TemporaryDirectory()
-            self.addCleanup(folder.cleanup)
-            config, broken = os.path.join(folder.name, "ctrd.yaml"), os.path.join(folder.name, "broken")
-            good = ctrdtest.make_model(os.path.join(folder.name, "demo"))
-            os.makedirs(os.path.join(broken, "1"))
-            with open(good, "rb") as whole, open(os.path.join(broken, "1", "student.safetensors"), "wb") as part:
-                part.write(whole.read()[:-1])
-
-            def name_models(models):
-                with open(config, "w", encoding="utf-8") as file:
-                    file.write(f"models: [{{folder: {models}}}]\n")
-            name_models(os.path.join(folder.name, "demo"))
-            daemon = ctrdtest.Daemon(None, flags=("--config", config),
-                                     env={"NOTIFY_SOCKET": name.replace("\0", "@"), "WATCHDOG_USEC": "400000"})
-            self.addCleanup(daemon.kill)
-            name_models(broken)
-            daemon.signal(signal.SIGHUP)
-            while told() != "STATUS=no model serves":
-                pass
-            self.assertEqual(daemon.request("GET", "/readyz")[0], 503)
-            while told() != "WATCHDOG=1":
-                pass
-            self.assertEqual(daemon.stop(), 0)
-
     def test_int_and_quit_end_at_once(self):
         for number in (signal.SIGINT, signal.SIGQUIT):
             daemon = self.start("drain.delay_ms=3600000")

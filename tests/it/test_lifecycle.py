@@ -6,62 +6,16 @@ import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
-import tempfile
 import threading
 import unittest
 
 import ctrdtest
 from ctrdtest import body_of, make_model, publish, until
 from ctrtest import bits, run, scores
+from modelstest import LOADS, Models
 
-LOADS = 'ctrd_model_load_total{{model="{}",result="{}"}}'
 CURRENT = 'ctrd_model_state{{model="{}",version="{}",state="serving"}}'
-
-
-class Models(unittest.TestCase):
-    """A folder with the students of seeds 1 and 2 aside, and daemons that end with the test."""
-
-    hidden = "16,8"
-
-    def setUp(self):
-        holder = tempfile.TemporaryDirectory(prefix="ctrdtest-")
-        self.addCleanup(holder.cleanup)
-        self.path = pathlib.Path(holder.name)
-        self.folder = self.path / "demo"
-        self.students = [make_model(self.path / "aside", seed, seed=seed, hidden=self.hidden) for seed in (1, 2)]
-        self.socket = self.path / "admin"
-
-    def put(self, version, seed=1, folder="demo"):
-        os.makedirs(self.path / folder, exist_ok=True)
-        publish(self.path / folder, version, self.students[seed - 1])
-
-    def start(self, *sets, **more):
-        daemon = ctrdtest.Daemon(more.pop("folder", self.folder), f"admin.socket={self.socket}", *sets, **more)
-        self.addCleanup(daemon.kill)
-        return daemon
-
-    def config(self, text):
-        path = self.path / "ctrd.yaml"
-        path.write_text(text)
-        return {"folder": None, "flags": ("--config", str(path))}
-
-    def hup(self, daemon):
-        """Waits until the daemon has dealt with a SIGHUP."""
-        said = [daemon.stderr().count(text) for text in ("configuration taken", "configuration refused")]
-        daemon.signal(signal.SIGHUP)
-        until(lambda: [daemon.stderr().count(text)
-                       for text in ("configuration taken", "configuration refused")] != said, "an answer to SIGHUP")
-        for _ in range(2):  # commands come after a look; the first may be of the turn before
-            daemon.admin("POST", "/v1/models/nobody/load")
-
-    def states(self, daemon, model="demo"):
-        """{version: state} as the admin plane tells it, and the labels."""
-        status, reply = daemon.admin("GET", "/v1/models")
-        self.assertEqual(status, 200)
-        found = next(entry for entry in reply["models"] if entry["name"] == model)
-        return {int(entry["version"]): entry["state"] for entry in found["versions"]}, found["labels"]
 
 
 class Choice(Models):
@@ -226,52 +180,6 @@ class Reload(Models):
         daemon = self.start("model.rescan_s=1")
         self.put(2, 2)
         until(lambda: daemon.version_of() == 2, "version 2")
-        self.assertEqual(daemon.stop(), 0)
-
-    def test_hup_takes_live_options_and_plan(self):
-        self.put(1)
-        self.put(2, 2)
-        text = f"models: [{{folder: {self.folder}, keep: %s, labels: {{%s}}}}]\nrank: {{timeout_ms: %s}}\n%s"
-        config = self.config(text % (1, "", 0, ""))
-        daemon = self.start(**config)
-        self.assertEqual(daemon.version_of(version=1), 404)
-        os.mkdir(self.path / "empty")
-        # A bad configuration changes nothing, whole as it is.
-        for bad in (text % (2, "a: 1", "soon", ""), text % (2, "1a: 1", 1, ""), text % (2, "a: 1", 1, "rank: {x: 1}\n"),
-                    "models: []\nrank: {timeout_ms: 1}\n", text % (99, "a: 1", 1, ""), "models: [{folder: x, folder: y}]",
-                    f"models: [{{folder: {self.path}/nowhere}}]", f"models: [{{name: other, folder: {self.path}/empty}}]"):
-            self.config(bad)
-            refused = daemon.stderr().count("configuration refused")
-            self.hup(daemon)
-            self.assertEqual(daemon.stderr().count("configuration refused"), refused + 1, bad)
-            self.assertEqual((daemon.version_of(), daemon.version_of(version=1)), (2, 404))
-        self.assertRegex(daemon.stderr(), r"configuration refused, the old one stays.*ctrd.yaml.*rank.timeout_ms")
-        self.config(text % (2, "a: 1", 0, "serve: {workers: 3}\n"))
-        self.hup(daemon)
-        until(lambda: daemon.version_of(version="a") == 1, "label a")
-        self.assertRegex(daemon.stderr(), r"needs a restart.*serve.workers")
-        # The log level is taken too: the next one is silent.
-        self.config(text % (2, "b: 2", 0, "log: {level: error}\n"))
-        taken = daemon.stderr().count("configuration taken")
-        daemon.signal(signal.SIGHUP)
-        until(lambda: daemon.version_of(version="b") == 2, "label b")
-        self.assertEqual(daemon.stderr().count("configuration taken"), taken)
-        self.assertEqual(daemon.version_of(version="a"), 404)
-        self.assertEqual(daemon.stop(), 0)
-
-    def test_hup_adds_and_removes_models(self):
-        self.put(1)
-        self.put(5, 2, "other")
-        text = f"models: [{{folder: {self.folder}}}%s]"
-        daemon = self.start(**self.config(text % ""))
-        self.config(text % f", {{folder: {self.path}/other}}")
-        self.hup(daemon)
-        until(lambda: daemon.version_of(model="other") == 5, "the other model")
-        self.config(text % "")
-        self.hup(daemon)
-        until(lambda: daemon.version_of(model="other") == 404, "the other model gone")
-        self.assertEqual(daemon.version_of(), 1)
-        self.assertNotIn('model="other"', daemon.request("GET", "/metrics")[2].decode())
         self.assertEqual(daemon.stop(), 0)
 
 

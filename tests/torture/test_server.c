@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/tick.h"
 #include "server/conns.h"
+#include "server/expiry.h"
 #include "server/server_metrics.h"
 #include "server/slot.h"
 #include "server/worker.h"
@@ -16,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_BODY = 4096, READERS = 3 };
+enum { MAX_BODY = 4096, READERS = 5 };
 
 static const struct serve_limits limits = {.max_body_bytes = MAX_BODY,
                                            .rank = {.max_candidates = 20}};
@@ -30,12 +31,6 @@ struct bench {
     const struct kernels *kernels;
 };
 
-static void never(void *context, struct slot *slot, bool taken)
-{
-    (void)context, (void)slot, (void)taken;
-    fail_msg("nobody asked");
-}
-
 // What the parts of a daemon need, as far as it was made.
 struct parts {
     struct model_case models;
@@ -45,6 +40,7 @@ struct parts {
     struct live live;
     struct worker_parts worker;
     struct slot_pool *slots;
+    struct expiry *expiry;
     struct worker_crew *crew;
 };
 
@@ -69,7 +65,14 @@ static enum status start(struct parts *parts, const struct bench *bench)
     parts->slots = slot_pool_new(3, &slots);
     if (parts->worker.queue == NULL || parts->slots == NULL)
         return STATUS_NO_MEMORY;
-    TRY(deadline_start(3, never, NULL, &parts->worker.deadline, &diag));
+    const struct expiry_parts expiry = {.slots = 3,
+                                        .registry = parts->models.registry,
+                                        .metrics = &parts->metrics,
+                                        .thread = READERS - EXPIRY_THREADS,
+                                        .limits = limits,
+                                        .admit = &parts->admit,
+                                        .live = &parts->live};
+    TRY(expiry_start(&expiry, &parts->expiry, &diag));
     return worker_start(&parts->worker, 2, &parts->crew, &diag);
 }
 
@@ -81,8 +84,8 @@ static enum status start_and_stop(const struct bench *bench)
     if (parts.worker.queue != NULL)
         queue_close(parts.worker.queue);
     worker_stop(parts.crew);
-    deadline_stop(parts.worker.deadline);
-    deadline_free(parts.worker.deadline);
+    expiry_stop(parts.expiry);
+    expiry_free(parts.expiry);
     conns_stop(parts.conns);
     slot_pool_free(parts.slots);
     queue_free(parts.worker.queue);

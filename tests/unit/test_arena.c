@@ -91,6 +91,23 @@ static void test_arrays(void **state)
     arena_fini(&arena);
 }
 
+static void test_fit(void **state)
+{
+    (void)state;
+    struct arena arena = {.capacity = 0};
+    assert_int_equal(arena_fit(&arena, 100), STATUS_OK);
+    assert_int_equal(arena.capacity, 128);
+    assert_null(arena_alloc(&arena, 200));
+    assert_int_equal(arena_fit(&arena, 20), STATUS_OK); // empty, and no smaller
+    assert_false(arena.overflowed);
+    assert_non_null(arena_alloc(&arena, 128));
+    assert_int_equal(arena_fit(&arena, 300), STATUS_OK);
+    assert_non_null(arena_alloc(&arena, 300));
+    assert_int_equal(arena_fit(&arena, SIZE_MAX - 3), STATUS_NO_MEMORY);
+    assert_int_equal(arena.capacity, 0);
+    arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +115,7 @@ int main(void)
         cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_rewind_and_peak),
         cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-// server/deadline: who is expired, in what order, and who is not.
+// server/deadline: what is due when, in what order, and what no more.
 #include "server/deadline.h"
 
 #include "base/tick.h"
@@ -8,22 +8,22 @@
 
 enum { SLOTS = 200, MS = 1000000 };
 
-// What the deadline thread did, in order.
+// What came due, in order.
 struct seen {
     pthread_mutex_t lock;
     pthread_cond_t more;
     size_t count;
     struct slot *slots[SLOTS];
-    bool taken[SLOTS];
+    unsigned owners[SLOTS];
     uint64_t at_ns[SLOTS];
 };
 
-static void note(void *context, struct slot *slot, bool taken)
+static void note(void *context, struct slot *slot)
 {
     struct seen *seen = context;
     pthread_mutex_lock(&seen->lock);
     seen->slots[seen->count] = slot;
-    seen->taken[seen->count] = taken;
+    seen->owners[seen->count] = atomic_load(&slot->owners);
     seen->at_ns[seen->count++] = tick_ns();
     pthread_cond_signal(&seen->more);
     pthread_mutex_unlock(&seen->lock);
@@ -41,7 +41,7 @@ static struct deadline *start(struct seen *seen)
 {
     struct deadline *deadline;
     *seen = (struct seen){.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
-    assert_int_equal(deadline_start(SLOTS, note, seen, &deadline, NULL), STATUS_OK);
+    assert_int_equal(deadline_start(SLOTS, SLOT_PLACE_END, note, seen, &deadline, NULL), STATUS_OK);
     return deadline;
 }
 
@@ -51,7 +51,7 @@ static void end(struct deadline *deadline)
     deadline_free(deadline);
 }
 
-static void test_expires_in_the_order_of_deadlines_and_not_before(void **state)
+static void test_due_in_order_and_not_before(void **state)
 {
     (void)state;
     static struct slot slots[SLOTS];
@@ -59,24 +59,21 @@ static void test_expires_in_the_order_of_deadlines_and_not_before(void **state)
     struct deadline *deadline = start(&seen);
     uint64_t base = tick_ns() + 20 * MS;
     for (size_t i = 0; i < SLOTS; i++) { // 37 and 200 share no factor: every place once, mixed
-        slots[i] =
-            (struct slot){.state = SLOT_QUEUED, .deadline_ns = base + i * 37 % SLOTS * 50000};
-        if (i % 2 == 1)
-            atomic_store(&slots[i].state, SLOT_TAKEN);
-        deadline_add(deadline, &slots[i]);
+        slots[i] = (struct slot){.owners = 1, .deadline_ns = base + i * 37 % SLOTS * 50000};
+        deadline_add(deadline, &slots[i], slots[i].deadline_ns);
     }
     wait_for(&seen, SLOTS);
+    end(deadline);
     for (size_t i = 0; i < SLOTS; i++) {
-        assert_int_equal(slot_state(seen.slots[i]), SLOT_EXPIRED);
-        assert_int_equal(seen.taken[i], (seen.slots[i] - slots) % 2);
+        assert_int_equal(seen.owners[i], 2);
+        assert_int_equal(seen.slots[i]->owners, 1);
         assert_true(seen.at_ns[i] >= seen.slots[i]->deadline_ns);
         assert_true(i == 0 || seen.slots[i - 1]->deadline_ns <= seen.slots[i]->deadline_ns);
     }
-    end(deadline);
 }
 
 // Also from the middle of the heap; the others still come in order.
-static void test_what_was_removed_or_done_is_left_alone(void **state)
+static void test_what_was_removed_is_not_due(void **state)
 {
     (void)state;
     static struct slot slots[SLOTS];
@@ -84,74 +81,62 @@ static void test_what_was_removed_or_done_is_left_alone(void **state)
     struct deadline *deadline = start(&seen);
     uint64_t base = tick_ns() + 50 * MS;
     for (size_t i = 0; i < SLOTS; i++) {
-        slots[i] = (struct slot){.state = SLOT_TAKEN, .deadline_ns = base + i * 73 % SLOTS * 50000};
-        deadline_add(deadline, &slots[i]);
+        slots[i] = (struct slot){.owners = 1, .deadline_ns = base + i * 73 % SLOTS * 50000};
+        deadline_add(deadline, &slots[i], slots[i].deadline_ns);
     }
-    for (size_t i = 0; i < SLOTS; i++) {
-        if (i % 4 == 0)
-            deadline_remove(deadline, &slots[i]);
-        if (i % 4 == 1)
-            assert_true(slot_move(&slots[i], SLOT_TAKEN, SLOT_DONE));
-    }
-    wait_for(&seen, SLOTS / 2);
+    for (size_t i = 0; i < SLOTS; i += 4)
+        deadline_remove(&slots[i]);
+    wait_for(&seen, SLOTS - SLOTS / 4);
     for (size_t i = 0; i < SLOTS; i++)
-        deadline_remove(deadline, &slots[i]); // those that were done before it came to them
-    for (size_t i = 0; i < SLOTS; i++)
-        assert_int_equal(slot_state(&slots[i]), i % 4 == 0   ? SLOT_TAKEN
-                                                : i % 4 == 1 ? SLOT_DONE
-                                                             : SLOT_EXPIRED);
-    assert_int_equal(seen.count, SLOTS / 2);
+        deadline_remove(&slots[i]); // those that came, too
     end(deadline);
+    assert_int_equal(seen.count, SLOTS - SLOTS / 4);
+    for (size_t i = 0; i < seen.count; i++) {
+        assert_true((seen.slots[i] - slots) % 4 != 0);
+        assert_true(i == 0 || seen.slots[i - 1]->deadline_ns <= seen.slots[i]->deadline_ns);
+    }
 }
 
-static void test_a_slot_without_a_deadline_is_not_watched(void **state)
+// Two threads watch one slot, each at its time; one removal takes it from both.
+static void test_a_slot_in_two_heaps(void **state)
 {
     (void)state;
-    static struct seen seen;
-    struct deadline *deadline = start(&seen);
-    struct slot never = {.state = SLOT_QUEUED};
-    struct slot now = {.state = SLOT_QUEUED, .deadline_ns = 1};
-    deadline_add(deadline, &never);
-    deadline_add(deadline, &now);
+    static struct slot slots[2];
+    static struct seen seen, ahead_seen;
+    struct deadline *deadline = start(&seen), *ahead;
+    ahead_seen = (struct seen){.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
+    assert_int_equal(deadline_start(SLOTS, SLOT_PLACE_AHEAD, note, &ahead_seen, &ahead, NULL),
+                     STATUS_OK);
+    for (size_t i = 0; i < 2; i++) {
+        slots[i] = (struct slot){.owners = 1};
+        deadline_add(deadline, &slots[i], tick_ns() + (i == 0 ? 20 * MS : (uint64_t)3600000 * MS));
+        deadline_add(ahead, &slots[i], i == 0 ? 1 : tick_ns() + (uint64_t)3600000 * MS);
+    }
+    wait_for(&ahead_seen, 1);
     wait_for(&seen, 1);
-    assert_ptr_equal(seen.slots[0], &now);
-    deadline_remove(deadline, &never);
-    end(deadline);
+    deadline_remove(&slots[1]);
+    end(deadline); // asserts that nothing is watched
+    end(ahead);
+    assert_ptr_equal(ahead_seen.slots[0], &slots[0]);
+    assert_ptr_equal(seen.slots[0], &slots[0]);
+    assert_int_equal(ahead_seen.count + seen.count, 2);
 }
 
-enum { RACES = 3000 };
-
-// A worker and the deadline thread want the same slot at the same time: one of them gets it.
-static void test_one_of_two_ends_a_request(void **state)
+static void test_a_slot_that_nobody_watches_may_be_removed(void **state)
 {
     (void)state;
-    static struct seen seen;
-    struct deadline *deadline = start(&seen);
-    size_t done = 0;
-    for (size_t i = 0; i < RACES; i++) {
-        struct slot slot = {.state = SLOT_TAKEN, .deadline_ns = tick_ns() + i % 40 * 1000};
-        deadline_add(deadline, &slot);
-        while (tick_ns() < slot.deadline_ns)
-            ;
-        bool mine = slot_move(&slot, SLOT_TAKEN, SLOT_DONE);
-        deadline_remove(deadline, &slot);
-        if (!mine)
-            wait_for(&seen, 1); // `slot` is on our stack: the thread has done with it
-        assert_int_equal(seen.count, mine ? 0 : 1);
-        done += mine;
-        seen.count = 0;
-    }
-    print_message("ended by the worker %zu, by its deadline %zu\n", done, RACES - done);
-    end(deadline);
+    struct slot never = {.state = SLOT_QUEUED};
+    deadline_remove(&never);
+    assert_int_equal(slot_state(&never), SLOT_QUEUED);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_expires_in_the_order_of_deadlines_and_not_before),
-        cmocka_unit_test(test_what_was_removed_or_done_is_left_alone),
-        cmocka_unit_test(test_a_slot_without_a_deadline_is_not_watched),
-        cmocka_unit_test(test_one_of_two_ends_a_request),
+        cmocka_unit_test(test_due_in_order_and_not_before),
+        cmocka_unit_test(test_what_was_removed_is_not_due),
+        cmocka_unit_test(test_a_slot_in_two_heaps),
+        cmocka_unit_test(test_a_slot_that_nobody_watches_may_be_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include "server/intake.h"
 
 #include "base/tick.h"
+#include "server/deadline.h"
 #include "server/server_metrics.h"
 #include "tests/support/check.h"
 
@@ -15,6 +16,7 @@ enum { MS = 1000000, SLOTS = 6, MAX_BODY = 1000 };
 
 struct bench {
     struct server_metrics metrics;
+    struct registry *registry;
     struct observe observe;
     struct admit admit;
     struct live live;
@@ -32,21 +34,14 @@ static void wake(struct slot *slot)
     current->woken++;
 }
 
-static void expire(void *context, struct slot *slot, bool taken)
-{
-    (void)context;
-    if (!taken)
-        admit_undo(&current->admit, slot);
-    slot_fail(&slot->fallback, NULL, STATUS_DEADLINE);
-    slot->wake(slot);
-}
-
 static void start(struct bench *bench, unsigned planes, enum intake_door door)
 {
     const struct slot_limits slots = {.max_body_bytes = MAX_BODY, .max_reply_bytes = 1000};
     *bench = (struct bench){.woken = 0};
     current = bench;
-    assert_int_equal(server_metrics_init(&bench->metrics, 1), STATUS_OK);
+    bench->registry = registry_new(1 + EXPIRY_THREADS);
+    assert_non_null(bench->registry);
+    assert_int_equal(server_metrics_init(&bench->metrics, 1 + EXPIRY_THREADS), STATUS_OK);
     admit_init(&bench->admit, 1500, 1);
     trace_ids_init(&bench->ids);
     digest_hex_of("0123456789abcdef", 16, bench->secret.digest);
@@ -62,17 +57,25 @@ static void start(struct bench *bench, unsigned planes, enum intake_door door)
                                     .live = &bench->live,
                                     .shard = metric_shard(bench->metrics.set, 0),
                                     .ids = &bench->ids};
-    assert_int_equal(deadline_start(SLOTS, expire, NULL, &bench->intake.deadline, NULL), STATUS_OK);
+    const struct expiry_parts expiry = {.slots = SLOTS,
+                                        .registry = bench->registry,
+                                        .metrics = &bench->metrics,
+                                        .thread = 1,
+                                        .limits = {.max_body_bytes = MAX_BODY},
+                                        .admit = &bench->admit,
+                                        .live = &bench->live};
+    assert_int_equal(expiry_start(&expiry, &bench->intake.expiry, NULL), STATUS_OK);
 }
 
 static void stop(struct bench *bench)
 {
-    deadline_stop(bench->intake.deadline);
-    deadline_free(bench->intake.deadline);
+    expiry_stop(bench->intake.expiry);
+    expiry_free(bench->intake.expiry);
     slot_pool_free(bench->intake.slots); // asserts that all are back
     queue_free(bench->intake.queue);
     admit_fini(&bench->admit);
     server_metrics_fini(&bench->metrics);
+    registry_free(bench->registry);
     assert_int_equal(atomic_load(&bench->observe.inflight), 0);
     assert_int_equal(atomic_load(&bench->admit.bytes), 0);
 }
@@ -161,7 +164,7 @@ static void take_one(struct bench *bench)
     struct slot *slot = item;
     if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN)) {
         admit_take(bench->intake.admit, slot);
-        deadline_remove(bench->intake.deadline, slot);
+        deadline_remove(slot);
         assert_true(slot_move(slot, SLOT_TAKEN, SLOT_DONE));
         admit_leave(bench->intake.admit, slot, &(struct admit_spent){.wall_ns = 0});
     }
@@ -280,13 +283,13 @@ static void test_expired_in_the_queue(void **state)
     while (slot_state(slot) != SLOT_EXPIRED)
         ;
     assert_true(tick_ns() >= slot->deadline_ns);
-    deadline_stop(bench.intake.deadline); // it has done with the slot
+    expiry_stop(bench.intake.expiry); // it has done with the slot
     assert_int_equal(bench.woken, 1);
     assert_int_equal(slot_answer(slot)->code, STATUS_DEADLINE);
     intake_release(&bench.intake, slot);
     take_one(&bench);
-    deadline_free(bench.intake.deadline);
-    bench.intake.deadline = NULL;
+    expiry_free(bench.intake.expiry);
+    bench.intake.expiry = NULL;
     stop(&bench);
 }
 
@@ -353,6 +356,7 @@ static void test_who_is_ranked_at_once(void **state)
     assert_int_equal(serve_init(&serve, &limits, registry, 0, bench.intake.shard), STATUS_OK);
     assert_false(ranks(&bench, 1)); // this thread never does
     bench.intake.serve = &serve;
+    bench.intake.ranks = true;
     bench.intake.few_connections = 4;
     assert_false(ranks(&bench, 1)); // nobody knows how long it takes
     teach(&bench, MS / 2, MS / 2);
