@@ -138,6 +138,8 @@ static bool take_value(struct glance *glance, struct span key)
         value = take_token(glance);
     else if (!take_text(glance, &value, &plain))
         return false;
+    if (glance->at == glance->end) // it may go on behind the end of what there is
+        return false;
     if (plain)
         note(glance, key, value, is_text);
     return true;

@@ -1,6 +1,6 @@
-// A glance at a rank body before it is parsed: by when it has to be answered, and whose features it
-// has. What the parser says counts; a glance at a body that it accepts never says anything else,
-// though it may miss what is written with escapes.
+// A glance at a rank body, or at its beginning, before it is parsed: by when it has to be answered,
+// and whose features it has. What the parser says counts; a glance at a body that it accepts never
+// says anything else, though it may miss what is written with escapes.
 #pragma once
 
 #include "base/span.h"

@@ -286,7 +286,8 @@ static enum status start_http(struct daemon *daemon, unsigned index, unsigned pl
                    .shard = metric_shard(daemon->metrics.set, thread),
                    .reader = thread,
                    .serve = is_data ? &daemon->here[index] : NULL,
-                   .ranks = index < daemon->workers, // no more threads rank than there are workers
+                   // No more threads rank than there are workers.
+                   .ranks = is_data && index < daemon->workers,
                    // Fewer threads than workers would leave cores idle.
                    .few_connections =
                        daemon->io_threads >= daemon->workers ? DAEMON_FEW_CONNECTIONS : 1},

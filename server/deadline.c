@@ -2,7 +2,6 @@
 
 #include "base/num.h"
 #include "base/tick.h"
-#include "server/priority.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -13,23 +12,21 @@ struct deadline {
     pthread_mutex_t lock;
     pthread_cond_t earlier; // than the thread would look by itself, or it is the end
     pthread_t thread;
-    enum slot_place kind;
-    deadline_due_fn *due;
-    void *context;
+    struct deadline_parts parts;
     bool ended;
     uint64_t looks_ns; // when the thread looks by itself
-    size_t count, capacity;
+    size_t count;
     struct slot *heap[]; // the earliest first
 };
 
 static struct slot_watch *watch_of(const struct deadline *deadline, struct slot *slot)
 {
-    return &slot->watches[deadline->kind];
+    return &slot->watches[deadline->parts.kind];
 }
 
 static uint64_t at_ns(const struct deadline *deadline, const struct slot *slot)
 {
-    return slot->watches[deadline->kind].at_ns;
+    return slot->watches[deadline->parts.kind].at_ns;
 }
 
 static void place(struct deadline *deadline, size_t at, struct slot *slot)
@@ -91,7 +88,7 @@ static void wait_for_first(struct deadline *deadline)
 static void *run(void *argument)
 {
     struct deadline *deadline = argument;
-    priority_prompt();
+    deadline->parts.priority();
     pthread_mutex_lock(&deadline->lock);
     while (!deadline->ended) {
         if (deadline->count == 0 || at_ns(deadline, deadline->heap[0]) > tick_ns()) {
@@ -102,7 +99,7 @@ static void *run(void *argument)
         take_out(deadline, slot);
         slot_share(slot); // before a worker may let go of it, which it does after deadline_remove
         pthread_mutex_unlock(&deadline->lock);
-        deadline->due(deadline->context, slot);
+        deadline->parts.due(deadline->parts.context, slot);
         slot_release(slot);
         pthread_mutex_lock(&deadline->lock);
     }
@@ -121,21 +118,18 @@ static bool init_waiting(struct deadline *deadline)
     return made;
 }
 
-enum status deadline_start(size_t capacity, enum slot_place kind, deadline_due_fn *due,
-                           void *context, struct deadline **ret_deadline, struct diag *reterr)
+enum status deadline_start(const struct deadline_parts *parts, struct deadline **ret_deadline,
+                           struct diag *reterr)
 {
     size_t bytes;
-    if (!num_mul(capacity, sizeof(struct slot *), &bytes) ||
+    if (!num_mul(parts->slots, sizeof(struct slot *), &bytes) ||
         !num_add(bytes, sizeof(struct deadline), &bytes))
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for deadlines");
     struct deadline *deadline = calloc(1, bytes);
     if (deadline == NULL)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for deadlines");
     pthread_mutex_init(&deadline->lock, NULL);
-    deadline->capacity = capacity;
-    deadline->kind = kind;
-    deadline->due = due;
-    deadline->context = context;
+    deadline->parts = *parts;
     if (!init_waiting(deadline)) {
         free(deadline);
         return diag_set(reterr, STATUS_IO, "a thread of deadlines cannot be started");
@@ -174,7 +168,7 @@ void deadline_add(struct deadline *deadline, struct slot *slot, uint64_t at_ns)
 {
     struct slot_watch *watch = watch_of(deadline, slot);
     pthread_mutex_lock(&deadline->lock);
-    assert(deadline->count < deadline->capacity && watch->by == NULL);
+    assert(deadline->count < deadline->parts.slots && watch->by == NULL);
     *watch = (struct slot_watch){.by = deadline, .at_ns = at_ns};
     sift_up(deadline, deadline->count++, slot);
     if (at_ns < deadline->looks_ns)

@@ -16,10 +16,17 @@ struct deadline; // owns the thread
 // state: done, too.
 typedef void deadline_due_fn(void *context, struct slot *slot);
 
-// For at most `capacity` slots, in their places `kind`. STATUS_NO_MEMORY, STATUS_IO (no thread).
-MUST_USE enum status deadline_start(size_t capacity, enum slot_place kind, deadline_due_fn *due,
-                                    void *context, struct deadline **ret_deadline,
-                                    struct diag *reterr);
+struct deadline_parts {
+    size_t slots; // watched at a time, at most
+    enum slot_place kind;
+    void (*priority)(void); // of the thread (priority.h)
+    deadline_due_fn *due;
+    void *context;
+};
+
+// STATUS_NO_MEMORY, STATUS_IO (no thread).
+MUST_USE enum status deadline_start(const struct deadline_parts *parts,
+                                    struct deadline **ret_deadline, struct diag *reterr);
 // Ends the thread: from then on nothing is due. Slots may still be added and removed until
 // deadline_free. NULL is nothing.
 void deadline_stop(struct deadline *deadline);
@@ -27,5 +34,6 @@ void deadline_free(struct deadline *deadline); // stopped, and none is watched; 
 
 // Before the slot is put into the queue; `at_ns` as tick_ns.
 void deadline_add(struct deadline *deadline, struct slot *slot, uint64_t at_ns);
-// From every heap: by whoever ended the slot, before letting go of it. `due` may be running.
+// From every heap: by whoever ended the slot, DONE or EXPIRED, before letting go of it. `due` may
+// be running.
 void deadline_remove(struct slot *slot);

@@ -2,6 +2,7 @@
 
 #include "base/tick.h"
 #include "server/deadline.h"
+#include "server/priority.h"
 
 #include <stdlib.h>
 
@@ -9,8 +10,8 @@ enum {
     EXPIRY_LATE_NS = 1000000, // after the deadline, by which an answer by bid has to be there
     EXPIRY_BYTE_NS = 4,       // to read a byte, at most: features are passed over
     EXPIRY_PACKED_NS = 8,     // and to unpack it before
-    // What is read within one slice of a prompt thread (priority.h); what takes longer may have to
-    // wait for the next tick of the scheduler in the middle.
+    // What is read in about one slice of a prompt thread (priority.h); what takes longer may have
+    // to wait for the next tick of the scheduler in the middle.
     EXPIRY_SHORT_BYTES = 64 << 10,
     EXPIRY_TICK_NS = 4000000,
     EXPIRY_GZIP_TAIL = 8, // CRC, and in the last four bytes the size of what was packed: RFC 1952
@@ -25,7 +26,7 @@ struct expiry {
     } memory[EXPIRY_THREADS];
 };
 
-// As a packed body says itself: one that lies is late.
+// As a packed body says itself: one that lies is not read.
 static uint64_t plain_bytes(const struct slot *slot)
 {
     if (!slot->gzip || slot->body_size < EXPIRY_GZIP_TAIL)
@@ -73,6 +74,7 @@ static void answer_by_bid(struct serve *serve, const struct slot *slot, struct s
         .body = slot->body.data,
         .size = slot->body_size,
         .gzip = slot->gzip,
+        .most_plain_bytes = plain_bytes(slot) + 1, // 0 is no limit
         .arrival_ns = slot->arrival_ns,
         .facts = &answer->facts,
     };
@@ -89,7 +91,7 @@ static bool is_open(const struct slot *slot)
 static void make_ahead(void *context, struct slot *slot)
 {
     struct expiry_thread *thread = context;
-    if (!is_open(slot) || !is_in_time(slot))
+    if (!is_open(slot) || tick_ns() + reading_ns(slot) >= slot->deadline_ns)
         return;
     answer_by_bid(&thread->serve, slot, &slot->ahead);
     atomic_store_explicit(&slot->made_ahead, true, memory_order_release);
@@ -120,7 +122,8 @@ static void end(void *context, struct slot *slot)
     struct expiry_thread *thread = context;
     bool queued = slot_move(slot, SLOT_QUEUED, SLOT_EXPIRED);
     if (!queued && !slot_move(slot, SLOT_TAKEN, SLOT_EXPIRED))
-        return; // it was done in time
+        return;            // it was done in time
+    deadline_remove(slot); // nobody else will, and it may still wait to be read
     // Its connection sleeps until it is woken here.
     server_metrics_shed(thread->serve.shard,
                         queued ? SERVER_METRICS_DEADLINE_QUEUE : SERVER_METRICS_DEADLINE_COMPUTE);
@@ -133,7 +136,6 @@ static void end(void *context, struct slot *slot)
 
 static enum status start_thread(struct expiry *expiry, enum slot_place kind, struct diag *reterr)
 {
-    static deadline_due_fn *const due[] = {[SLOT_PLACE_END] = end, [SLOT_PLACE_AHEAD] = make_ahead};
     const struct expiry_parts *parts = &expiry->parts;
     struct expiry_thread *memory = &expiry->memory[kind];
     unsigned thread = parts->thread + kind;
@@ -141,7 +143,14 @@ static enum status start_thread(struct expiry *expiry, enum slot_place kind, str
     if (serve_init(&memory->serve, &parts->limits, parts->registry, thread,
                    metric_shard(parts->metrics->set, thread)) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for answers by bid");
-    return deadline_start(parts->slots, kind, due[kind], memory, &expiry->threads[kind], reterr);
+    const struct deadline_parts timer = {
+        .slots = parts->slots,
+        .kind = kind,
+        .priority = kind == SLOT_PLACE_END ? priority_prompt : priority_soon,
+        .due = kind == SLOT_PLACE_END ? end : make_ahead,
+        .context = memory,
+    };
+    return deadline_start(&timer, &expiry->threads[kind], reterr);
 }
 
 enum status expiry_start(const struct expiry_parts *parts, struct expiry **ret_expiry,

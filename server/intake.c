@@ -110,7 +110,7 @@ struct slot *intake_begin(struct intake *intake, const struct intake_head *arriv
 {
     atomic_fetch_add_explicit(&intake->observe->inflight, 1, memory_order_relaxed);
     struct slot *slot = slot_take(intake->slots);
-    assert(slot != NULL); // there are as many as connections and workers
+    assert(slot != NULL); // there are as many as owners (daemon.c)
     struct span model = {NULL, 0};
     struct diag diag = {0};
     enum status code = look_up(intake, arrived, &slot->route, &model, &diag);
@@ -232,8 +232,7 @@ bool intake_rank(struct intake *intake, struct slot *slot, unsigned connections)
     slot->queued_ns = tick_ns();
     atomic_store_explicit(&slot->state, SLOT_TAKEN, memory_order_relaxed);
     worker_answer(intake->serve, intake->live, intake->admit, slot);
-    if (slot->reply.facts.late)
-        server_metrics_shed(intake->shard, slot->reply.facts.shed);
+    worker_count(intake->shard, &slot->reply.facts);
     atomic_store_explicit(&slot->state, SLOT_DONE, memory_order_release);
     return true;
 }

@@ -191,6 +191,10 @@ static void take_plan(struct lifecycle *lifecycle)
     enum status code = lifecycle_adopt(lifecycle, &plan);
     if (code == STATUS_OK)
         return;
+    if (is_stopped(lifecycle)) {
+        lifecycle_plan_fini(&plan);
+        return;
+    }
     const char *why = code == STATUS_NO_MEMORY ? "no memory for the new ones"
                                                : "no model of the new plan can be loaded";
     LOG_EVENT(LOG_ERROR, "the old models stay", LOG_S("why", why), LOG_I("models", plan.count));

@@ -78,8 +78,8 @@ void lifecycle_stop(struct lifecycle *lifecycle);
 void lifecycle_free(struct lifecycle *lifecycle); // stopped; NULL is nothing
 
 // Takes a new plan; the loads that follow from it are done by the thread. Models that are not in it
-// go; where a model's plan differs, what was done to it by hand is over. STATUS_NO_MEMORY: nothing
-// has changed.
+// go, unless nothing would serve then (the log says so); where a model's plan differs, what was
+// done to it by hand is over. STATUS_NO_MEMORY: nothing has changed.
 MUST_USE enum status lifecycle_configure(struct lifecycle *lifecycle,
                                          const struct lifecycle_plan *plan, struct diag *reterr);
 void lifecycle_rescan(struct lifecycle *lifecycle); // looks for new versions soon

@@ -30,7 +30,6 @@ static void let_move(struct lifecycle_entry *entry)
     memset(entry->moved, 0, sizeof(entry->moved));
     for (size_t i = 0; i < entry->count; i++)
         entry->residents[i].asked = false;
-    entry->replanned = true;
 }
 
 // What served with the old folder, into `room` or where it is already.
@@ -64,25 +63,35 @@ static bool is_moved(const struct lifecycle_entry *old, const struct lifecycle_e
     return strcmp(old->plan->folder, entry->plan->folder) != 0;
 }
 
-// Under the lock: a model of the same name goes on, with what serves and, in the same folder, with
-// all that is known of it. Every entry of a moved one has room for its former.
+// Under the lock: the model goes on with what serves and, in the same folder, with all that is
+// known of it. A moved one has room for its former.
+static void take_entry(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                       struct lifecycle_entry *old)
+{
+    const struct lifecycle_model *plan = entry->plan;
+    while (entry->count > 0) // loaded, but for what cannot serve
+        lifecycle_drop(lifecycle, entry, entry->count - 1);
+    if (is_moved(old, entry)) {
+        entry->former = make_former(lifecycle, old, entry->former);
+        return;
+    }
+    *entry = *old;
+    entry->plan = plan;
+    if (!same_plan(old->plan, plan))
+        let_move(entry);
+}
+
+// Under the lock.
 static void take_entries(struct lifecycle *lifecycle, struct lifecycle_entry *entries,
                          const struct lifecycle_plan *plan)
 {
     for (size_t i = 0; i < lifecycle->plan.count; i++) {
         struct lifecycle_entry *old = &lifecycle->entries[i];
         struct lifecycle_entry *entry = entry_of(entries, plan, old->plan->name);
-        if (entry == NULL) {
+        if (entry != NULL && lifecycle_serving(entry) == NULL)
+            take_entry(lifecycle, entry, old);
+        else // it goes, or has been loaded anew already (can_serve)
             lifecycle_empty(lifecycle, old);
-        } else if (is_moved(old, entry)) {
-            entry->former = make_former(lifecycle, old, entry->former);
-        } else {
-            const struct lifecycle_model *model = entry->plan;
-            *entry = *old;
-            entry->plan = model;
-            if (!same_plan(old->plan, model))
-                let_move(entry);
-        }
     }
 }
 

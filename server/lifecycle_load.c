@@ -149,23 +149,26 @@ static size_t spare(const struct lifecycle_entry *entry)
     return entry->count;
 }
 
-// Under the lock: a place for one more. False: there is none.
-static bool make_room(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+bool lifecycle_has_room(const struct lifecycle_entry *entry)
 {
-    if (entry->count < REGISTRY_MOST_VERSIONS)
-        return true;
+    return entry->count < REGISTRY_MOST_VERSIONS || spare(entry) < entry->count;
+}
+
+// Under the lock, if it has room.
+static void make_room(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
+{
     size_t at = spare(entry);
-    if (at == entry->count)
-        return false;
+    if (entry->count < REGISTRY_MOST_VERSIONS)
+        return;
     if (entry->residents[at].version == entry->before)
         entry->before = NULL;
     lifecycle_drop(lifecycle, entry, at);
-    return true;
 }
 
-static enum status refuse_crowd(struct lifecycle_entry *entry, struct diag *reterr)
+static enum status refuse_crowd(struct lifecycle_entry *entry, uint64_t version,
+                                struct diag *reterr)
 {
-    entry->crowded = true;
+    entry->crowded = version;
     return diag_set(reterr, STATUS_TOO_LARGE,
                     "there is no place for it: %d versions are resident and needed",
                     REGISTRY_MOST_VERSIONS);
@@ -199,8 +202,7 @@ static bool in_use(const struct lifecycle_entry *entry, const struct lifecycle_r
 }
 
 // Without the lock. What was refused for being in use is another matter once it is not.
-static bool is_known_bad(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
-                         uint64_t version)
+bool lifecycle_is_bad(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version)
 {
     struct lifecycle_file file;
     bool known = false;
@@ -259,10 +261,11 @@ static enum status take(struct lifecycle *lifecycle, struct lifecycle_entry *ent
 {
     if (lifecycle_resident(entry, file->version) != NULL)
         return take_again(lifecycle, entry, loaded, file, reterr);
-    if (!make_room(lifecycle, entry)) { // somebody has moved a label meanwhile
+    if (!lifecycle_has_room(entry)) { // somebody has moved a label meanwhile
         registry_version_release(lifecycle->registry, loaded);
-        return refuse_crowd(entry, reterr);
+        return refuse_crowd(entry, file->version, reterr);
     }
+    make_room(lifecycle, entry);
     note_success(entry, loaded);
     insert(entry, loaded, file);
     return STATUS_OK;
@@ -315,11 +318,8 @@ enum status lifecycle_ensure(struct lifecycle *lifecycle, struct lifecycle_entry
         return STATUS_OK;
     if (stopped)
         return diag_set(reterr, STATUS_UNAVAILABLE, "shutting down");
-    if (crowded) {
-        LOG_EVENT(LOG_ERROR, "no place for a model version", LOG_S("model", entry->plan->name),
-                  LOG_I("version", version), LOG_I("resident", entry->count));
-        return refuse_crowd(entry, reterr);
-    }
+    if (crowded)
+        return refuse_crowd(entry, version, reterr);
     return load(lifecycle, entry, &file, reterr);
 }
 
@@ -328,7 +328,7 @@ enum status lifecycle_ensure(struct lifecycle *lifecycle, struct lifecycle_entry
 bool lifecycle_have(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version)
 {
     struct diag diag; // told in the log
-    enum status code = is_known_bad(lifecycle, entry, version)
+    enum status code = lifecycle_is_bad(lifecycle, entry, version)
                            ? STATUS_CORRUPT
                            : lifecycle_ensure(lifecycle, entry, version, &diag);
     lock(lifecycle);

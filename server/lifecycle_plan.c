@@ -145,8 +145,9 @@ static enum status check_room(const struct yamldoc_node *node, const struct life
     if (model->version_count == 0 || labelled == 0 ||
         model->version_count + labelled < REGISTRY_MOST_VERSIONS)
         return STATUS_OK;
-    return fail(node, reterr,
-                "versions, other labelled ones and one to which a label moves are more than 8");
+    return fail(
+        node, reterr,
+        "there is no room for more than 8: listed, labelled, and one to which a label moves");
 }
 
 static enum status read_model(const struct yamldoc_node *node, struct lifecycle_model *model,

@@ -41,8 +41,7 @@ struct lifecycle_entry {
     bool moved[REGISTRY_MOST_LABELS]; // the label, by hand
     bool held;                        // after a rollback
     bool starved;                     // the last look ran out of memory
-    bool crowded;                     // and out of places
-    bool replanned;                   // since the last look
+    uint64_t crowded;                 // a version for which it had no place; 0: none
     uint64_t loading;                 // version; 0: none
     uint64_t told;                    // version of which the log says that it serves; 0: none
     size_t next_failure;
@@ -115,6 +114,8 @@ MUST_USE enum status lifecycle_ensure(struct lifecycle *lifecycle, struct lifecy
 // Whether it is resident, loaded now if need be and its file is not known to be bad. What is in use
 // stays so, whatever has become of its file.
 bool lifecycle_have(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version);
+bool lifecycle_is_bad(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version);
+bool lifecycle_has_room(const struct lifecycle_entry *entry); // for one more
 // Under the lock: the resident at `at` goes; all go that nobody needs or has asked for.
 void lifecycle_drop(struct lifecycle *lifecycle, struct lifecycle_entry *entry, size_t at);
 void lifecycle_evict(struct lifecycle *lifecycle, struct lifecycle_entry *entry);

@@ -39,11 +39,24 @@ static void load_listed(struct lifecycle *lifecycle, struct lifecycle_entry *ent
                 wanted[i] = lifecycle_have(lifecycle, entry, list->versions[i]);
 }
 
+// By hand: then what the plan gives the label is nobody's.
+static bool is_moved(struct lifecycle *lifecycle, const struct lifecycle_entry *entry,
+                     const char *label)
+{
+    lock(lifecycle);
+    size_t at = lifecycle_label_at(entry, label);
+    bool moved = at < entry->label_count && entry->moved[at];
+    unlock(lifecycle);
+    return moved;
+}
+
 static void load_labelled(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
-    for (size_t i = 0; i < entry->plan->label_count; i++)
-        if (entry->plan->labels[i].version != 0)
-            (void)lifecycle_have(lifecycle, entry, entry->plan->labels[i].version);
+    for (size_t i = 0; i < entry->plan->label_count; i++) {
+        const struct lifecycle_label *label = &entry->plan->labels[i];
+        if (label->version != 0 && !is_moved(lifecycle, entry, label->name))
+            (void)lifecycle_have(lifecycle, entry, label->version);
+    }
 }
 
 // Under the lock: flags the versions of the policy; returns the newest, or NULL.
@@ -147,31 +160,42 @@ static void settle(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
                  LOG_I("before", before));
 }
 
-// The plan has changed: what the old one asked for gives way, but not what both do.
-static void forget_policy(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
-                          const struct store_list *list)
+static bool asks_for(const struct lifecycle_model *plan, uint64_t version)
 {
-    const struct lifecycle_model *plan = entry->plan;
+    for (size_t i = 0; i < plan->version_count; i++)
+        if (plan->versions[i] == version)
+            return true;
+    for (size_t i = 0; i < plan->label_count; i++)
+        if (plan->labels[i].version == version)
+            return true;
+    return false;
+}
+
+// Residents that the policy asks for now; what it asked for before gives way.
+static void mark_asked(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
+                       const struct store_list *list)
+{
+    unsigned found = 0;
     lock(lifecycle);
-    for (size_t i = 0; entry->replanned && i < entry->count; i++) {
+    for (size_t i = 0; i < entry->count; i++) {
         struct lifecycle_resident *resident = &entry->residents[i];
-        bool asked = false;
-        for (size_t k = 0; k < plan->version_count; k++)
-            asked = asked || plan->versions[k] == resident->version->number;
-        for (size_t k = 0; k < plan->label_count; k++)
-            asked = asked || plan->labels[k].version == resident->version->number;
-        for (size_t k = 0; k < plan->keep && k < list->count; k++)
-            asked = asked || list->versions[k] == resident->version->number;
-        resident->in_policy = asked;
+        resident->in_policy = asks_for(entry->plan, resident->version->number);
     }
-    entry->replanned = false;
     unlock(lifecycle);
+    for (size_t i = 0; i < list->count && found < entry->plan->keep; i++) {
+        struct lifecycle_resident *resident = lifecycle_resident(entry, list->versions[i]);
+        found += resident != NULL || !lifecycle_is_bad(lifecycle, entry, list->versions[i]);
+        lock(lifecycle);
+        if (resident != NULL)
+            resident->in_policy = true;
+        unlock(lifecycle);
+    }
 }
 
 static void follow_list(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                         const struct store_list *list, bool *wanted)
 {
-    forget_policy(lifecycle, entry, list);
+    mark_asked(lifecycle, entry, list);
     load_labelled(lifecycle, entry); // first: `stable` may be among them
     if (entry->plan->keep > 0)
         load_latest(lifecycle, entry, list, wanted);
@@ -189,7 +213,8 @@ static bool look(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
     struct store_list list = {0};
     struct diag diag;
-    entry->starved = entry->crowded = false;
+    entry->starved = false;
+    entry->crowded = 0;
     lifecycle_watch(lifecycle, entry); // first: what comes after the look is told
     enum status code = store_versions(entry->plan->folder, &list, &diag);
     if (code != STATUS_OK) {
@@ -206,13 +231,19 @@ static bool look(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
     free(wanted);
     store_list_fini(&list);
     (void)registry_reclaim(lifecycle->registry); // before the next model is loaded
-    return entry->crowded && entry->count < REGISTRY_MOST_VERSIONS;
+    lock(lifecycle);
+    bool again = entry->crowded != 0 && lifecycle_has_room(entry);
+    unlock(lifecycle);
+    return again;
 }
 
 void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
     for (int round = 0; round < REGISTRY_MOST_VERSIONS && look(lifecycle, entry); round++)
         ;
+    if (entry->crowded != 0)
+        LOG_EVENT(LOG_ERROR, "no place for a model version", LOG_S("model", entry->plan->name),
+                  LOG_I("version", entry->crowded), LOG_I("resident", entry->count));
 }
 
 // ---- what somebody asks for ------------------------------------------------------------------

@@ -7,9 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// The shortest and the longest slice that the kernel knows, and one between.
+// The shortest and the longest slice that the kernel knows, and some between.
 enum {
     PRIORITY_PROMPT_NS = 100000,
+    PRIORITY_SOON_NS = 2000000,
     PRIORITY_STEADY_NS = 50000000,
     PRIORITY_BEHIND_NS = 100000000,
     PRIORITY_TIMER_SLACK_NS = 1000,
@@ -40,19 +41,33 @@ static void set(struct priority_attr *attr, uint64_t slice_ns)
     (void)syscall(SYS_sched_setattr, 0, attr, 0);
 }
 
-void priority_prompt(void)
+static void set_slice(uint64_t slice_ns)
 {
     struct priority_attr attr;
-    (void)prctl(PR_SET_TIMERSLACK, PRIORITY_TIMER_SLACK_NS, 0, 0, 0);
     if (get(&attr))
-        set(&attr, PRIORITY_PROMPT_NS);
+        set(&attr, slice_ns);
+}
+
+static void have_exact_timers(void)
+{
+    (void)prctl(PR_SET_TIMERSLACK, PRIORITY_TIMER_SLACK_NS, 0, 0, 0);
+}
+
+void priority_prompt(void)
+{
+    have_exact_timers();
+    set_slice(PRIORITY_PROMPT_NS);
+}
+
+void priority_soon(void)
+{
+    have_exact_timers();
+    set_slice(PRIORITY_SOON_NS);
 }
 
 void priority_steady(void)
 {
-    struct priority_attr attr;
-    if (get(&attr))
-        set(&attr, PRIORITY_STEADY_NS);
+    set_slice(PRIORITY_STEADY_NS);
 }
 
 void priority_behind(void)

@@ -6,6 +6,9 @@
 // The calling thread does little work and must do it soon (I/O, deadlines): the shortest slices,
 // and timers that are exact.
 void priority_prompt(void);
+// It has some time for its work (answers by bid ahead of a deadline): comes before those that
+// compute, gives way to those above.
+void priority_soon(void);
 // It computes what somebody waits for (workers): long slices. One that has nearly done with its
 // slice is not interrupted, which it seldom is when they are long.
 void priority_steady(void);

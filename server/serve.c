@@ -88,6 +88,8 @@ static enum status open_body(struct run *run)
     buf_clear(&serve->inflated);
     size_t most = SERVE_PLAIN_BYTES + SERVE_MOST_RATIO * call->size;
     most = most < serve->limits.max_body_bytes ? most : serve->limits.max_body_bytes;
+    if (call->most_plain_bytes != 0 && call->most_plain_bytes < most)
+        most = call->most_plain_bytes;
     TRY(gzip_inflate(serve->inflater, call->body, call->size, &serve->inflated, most, &run->diag));
     run->body_size = serve->inflated.size;
     static const char zeros[JSON_READ_PADDING];
@@ -102,14 +104,19 @@ uint64_t serve_glance_timeout_us(struct serve *serve, const char *body, size_t s
 {
     struct rank_peek peek = {.timeout_us = 0};
     if (gzip) {
+        const size_t limit = serve->limits.max_body_bytes;
+        const size_t most = limit < SERVE_GLANCE_BYTES ? limit : SERVE_GLANCE_BYTES;
         buf_clear(&serve->inflated);
-        enum status code =
-            gzip_inflate(serve->inflater, body, size, &serve->inflated, SERVE_GLANCE_BYTES, NULL);
-        (void)code; // that there is more, or that it is damaged, is for the parser to say
+        // Of little input: much may unpack to nothing. That there is more, or that it is damaged,
+        // is for the parser to say.
+        enum status code = gzip_inflate(serve->inflater, body, size < most ? size : most,
+                                        &serve->inflated, most, NULL);
+        (void)code;
         body = serve->inflated.data;
         size = serve->inflated.size;
     }
-    rank_peek(body, size, RANK_PEEK_TIMEOUT, &peek);
+    if (size > 0)
+        rank_peek(body, size, RANK_PEEK_TIMEOUT, &peek);
     return peek.timeout_us;
 }
 
@@ -264,7 +271,8 @@ static enum status run_auction(struct run *run, double gamma, double floor_ecpm)
     };
     auction_run(&rules, bids, run->pctr, n, run->places, &run->auction);
     assert(run->auction.invalid == 0); // the reader bounds bids, calibration bounds pctr
-    metric_add(run->serve->shard, SERVER_METRICS_BELOW_FLOOR, 0, run->auction.below_floor);
+    if (!run->by_bid)
+        metric_add(run->serve->shard, SERVER_METRICS_BELOW_FLOOR, 0, run->auction.below_floor);
     return STATUS_OK;
 }
 

@@ -52,6 +52,7 @@ struct serve_call {
     const char *body; // (size), then JSON_READ_PADDING readable bytes
     size_t size;
     bool gzip;                   // the body is compressed
+    size_t most_plain_bytes;     // then; 0: as the limits say
     uint64_t arrival_ns;         // what timeout_us counts from (tick_ns)
     uint64_t deadline_ns;        // 0: none
     uint64_t queue_ns;           // waited before this call

@@ -115,7 +115,7 @@ void slot_share(struct slot *slot)
 
 void slot_release(struct slot *slot)
 {
-    // acq_rel: what either owner did to the slot happens before its next use.
+    // acq_rel: what any owner did to the slot happens before its next use.
     if (atomic_fetch_sub_explicit(&slot->owners, 1, memory_order_acq_rel) != 1)
         return;
     for (unsigned kind = 0; kind < SLOT_PLACES; kind++)

@@ -5,12 +5,12 @@
 //                                     \        \-> EXPIRED
 //                                      \-> EXPIRED
 //
-// Worker and deadline thread change the state by compare-and-swap; the one that ends it, as DONE or
-// EXPIRED, wakes the connection. Each has an answer of its own to write into, so that neither sees
-// the other's. A slot has several owners: the connection, from the queue on the worker or the admin
-// plane, and those that look at its time (expiry.h) while they do; it goes back to the pool when
-// all have let go. Buffers belong to the slot and keep their memory for the next request, as far as
-// the pool's budget goes; the pool is last-in first-out, which keeps it warm.
+// Worker and the thread of deadlines change the state by compare-and-swap; the one that ends it, as
+// DONE or EXPIRED, wakes the connection. Each has an answer of its own to write into, so that
+// neither sees the other's. A slot has several owners: the connection, from the queue on the worker
+// or the admin plane, and those that look at its time (expiry.h) while they do; it goes back to the
+// pool when all have let go. Buffers belong to the slot and keep their memory for the next request,
+// as far as the pool's budget goes; the pool is last-in first-out, which keeps it warm.
 #pragma once
 
 #include "base/buf.h"
@@ -71,7 +71,7 @@ struct slot {
     struct slot_watch watches[SLOT_PLACES];
 
     struct slot_answer reply;    // written by whoever has TAKEN, or before the queue
-    struct slot_answer fallback; // written by the deadline thread when EXPIRED
+    struct slot_answer fallback; // written by the thread of deadlines when EXPIRED
     struct slot_answer ahead;    // by bid, for it to take; written before `made_ahead` is set
     atomic_bool made_ahead;
     size_t sent_bytes; // of the body, for the access log
@@ -92,7 +92,7 @@ MUST_USE struct slot_pool *slot_pool_new(size_t count, const struct slot_limits 
 void slot_pool_free(struct slot_pool *pool); // all slots are back
 
 struct slot *slot_take(struct slot_pool *pool); // one owner, READING, empty; NULL: all are out
-void slot_share(struct slot *slot);             // a second owner
+void slot_share(struct slot *slot);             // an owner more
 void slot_release(struct slot *slot);           // one owner less
 
 // Ends the body: appends the zero bytes that the reader may look at. STATUS_NO_MEMORY.

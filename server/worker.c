@@ -61,8 +61,6 @@ static void answer(struct serve *serve, const struct live *live, struct slot *sl
         return;
     buf_clear(&reply->body);
     reply->code = serve_by_bid(serve, &call, &reply->body);
-    if (reply->code == STATUS_OK)
-        metric_add(serve->shard, SERVER_METRICS_DEGRADED, 0, 1);
 }
 
 void worker_answer(struct serve *serve, const struct live *live, struct admit *admit,
@@ -97,6 +95,14 @@ static void work(struct worker *worker, struct slot *slot)
         worker_answer(&worker->serve, parts->live, parts->admit, slot);
 }
 
+void worker_count(struct metric_shard *shard, const struct serve_facts *facts)
+{
+    if (facts->late)
+        server_metrics_shed(shard, facts->shed);
+    if (facts->degraded)
+        metric_add(shard, SERVER_METRICS_DEGRADED, 0, 1);
+}
+
 // The slot's reply is made, unless the deadline thread was faster: then it has woken the
 // connection. True: it was not.
 static bool finish(struct slot *slot)
@@ -119,10 +125,9 @@ static void *run(void *argument)
         struct slot *slot = item;
         if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN))
             work(worker, slot);
-        bool late = slot->reply.facts.late;
-        enum server_metrics_shed shed = slot->reply.facts.shed;
-        if (finish(slot) && late)
-            server_metrics_shed(worker->serve.shard, shed);
+        struct serve_facts facts = slot->reply.facts;
+        if (finish(slot))
+            worker_count(worker->serve.shard, &facts);
     }
     return NULL;
 }

@@ -31,6 +31,8 @@ MUST_USE enum status worker_start(const struct worker_parts *parts, unsigned cou
 // what it points to are the thread's own.
 void worker_answer(struct serve *serve, const struct live *live, struct admit *admit,
                    struct slot *slot);
+// What has come of an answer that is sent, beside its status.
+void worker_count(struct metric_shard *shard, const struct serve_facts *facts);
 // The queue was closed: what is still in it is answered 503 instead of ranked, so that worker_stop
 // waits for the requests that are being ranked alone. Returns how many.
 unsigned worker_refuse(struct worker_crew *crew);

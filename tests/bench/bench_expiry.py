@@ -3,8 +3,8 @@
 Each round starts a daemon that has not learnt yet what a request costs, so that it admits what will expire, and gives
 every worker two requests of seconds. Until the first of them is answered, small requests with a deadline are sent one
 by one: late is the time from sending one to its answer, less the deadline. The answer is 504, or with rank.on_deadline
-by_bid one thread makes it from the body; so there a large body, plain and packed, is sent before some of the small
-ones, too, and expires with them. Exit code 1 if the 99th percentile is above the bound.
+by_bid it is made from the body; so there a large body, plain and packed, is sent before some of the small ones, too,
+and expires with them. Exit code 1 if the 99th percentile is above the bound, or less than 99 % are answered as asked.
 """
 import argparse
 import contextlib
@@ -25,6 +25,7 @@ WIDTH, DEADLINE_MS = 64, 20
 # Between two requests: a thread that has just run gives way to those that compute, until the next tick of the scheduler.
 PAUSE_S = 0.005
 EXPIRY_BOUND_MS, HEALTH_BOUND_MS = 2.0, 5.0
+AS_ASKED = 0.99  # the least share
 WORKERS = len(os.sched_getaffinity(0))
 HEALTH = ("/livez", "/readyz", "/metrics")
 
@@ -58,10 +59,16 @@ class Client:
         return status, (time.perf_counter() - self.begun) * 1e3
 
     def late(self, policy):
+        """Milliseconds behind the deadline, and whether the answer is that of the policy."""
         status, spent = self.reply()
-        if status not in ((504,) if policy == "error" else (200, 504)):
+        wanted = 504 if policy == "error" else 200
+        if status not in (wanted, 504):
             raise Learnt(status)
-        return spent - DEADLINE_MS
+        return spent - DEADLINE_MS, status == wanted
+
+    def health(self):
+        status, spent = self.reply()
+        return spent, status == 200
 
 
 class Learnt(Exception):
@@ -73,7 +80,7 @@ def pause():
 
 
 def once(policy, one, other):
-    """{what: milliseconds late, or spent} of a request of each kind."""
+    """{what: (milliseconds late, or spent, whether the answer is as asked)} of a request of each kind."""
     pause()
     one.send(SMALL)
     row = "504" if policy == "error" else "by bid"
@@ -82,7 +89,7 @@ def once(policy, one, other):
         for path in HEALTH:
             pause()
             one.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            found[path] = one.reply()[1]
+            found[path] = one.health()
         return found
     for name, large in LARGE.items():
         pause()
@@ -121,13 +128,13 @@ def go_ahead():
 def tell(found):
     """Prints the table. Do all hold?"""
     held = True
-    print(f"{'':40}{'n':>6}{'p50':>8}{'p99':>8}{'max':>8}{'bound':>8}")
-    for name, all_ms in found.items():
-        all_ms.sort()
+    print("| | n | as asked | p50 | p99 | max | bound at p99 |\n| --- | --- | --- | --- | --- | --- | --- |")
+    for name, answers in found.items():
+        all_ms, asked = sorted(ms for ms, _ in answers), sum(fine for _, fine in answers) / len(answers)
         bound = HEALTH_BOUND_MS if name in HEALTH else EXPIRY_BOUND_MS
         p99 = all_ms[min(len(all_ms) - 1, len(all_ms) * 99 // 100)]
-        held = held and p99 <= bound
-        print(f"{name:40}{len(all_ms):6}{all_ms[len(all_ms) // 2]:8.2f}{p99:8.2f}{all_ms[-1]:8.2f}{bound:8.1f}")
+        held = held and p99 <= bound and asked >= AS_ASKED
+        print(f"| {name} | {len(all_ms)} | {100 * asked:.1f} % | {all_ms[len(all_ms) // 2]:.2f} | {p99:.2f} | {all_ms[-1]:.2f} | {bound:.0f} |")
     return held
 
 

@@ -5,7 +5,7 @@ A/A series, the same windows without any treatment: what such a ratio is when no
 A bound holds when the 95 % interval of the treated ratio lies under it, or inside the interval of A/A. Fewer than
 20 pairs of 15 s show nothing: the ratios are printed, and no verdict.
 
-As a library: run_series, ratios_of, interval, growth, judge, tell. As a program, with a command that runs during the treated windows
+As a library: run_series, ratios_of, interval, line, judge, tell. As a program, with a command that runs during the treated windows
 (it is sent SIGTERM when each ends), and the arguments of ctrload behind --:
 
   paired.py --treatment 'stress-reload.sh' --bound 1.2 -- build/release/ctrload --port 8080 --bodies b.jsonl --rate 500
@@ -21,6 +21,7 @@ import threading
 import time
 
 PAIRS, SECONDS = 20, 15  # that a claim takes at least
+NOISE = 0.05  # of A/A: the most that tell_least takes
 START_SECONDS = 0.06  # from the launch of ctrload to its first window, nearly
 STRAY_SHARE = 0.1  # of a window: the most that a treatment may reach into a neighbour
 # Two-sided 95 % of Student's t by degrees of freedom; between rows the smaller one is safe.
@@ -53,13 +54,6 @@ def line(points):
     slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
     rest = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
     return slope, student(count - 2) * math.sqrt(rest / (count - 2) / spread)
-
-
-def growth(windows, quantile):
-    """(ratio, low, high) of the last window's over the first's, by the line through the logarithms of all."""
-    slope, half = line([(i, math.log(window["latency"][quantile])) for i, window in enumerate(windows)])
-    steps = len(windows) - 1
-    return tuple(math.exp(steps * x) for x in (slope, slope - half, slope + half))
 
 
 def quotients(values, first_treated):
@@ -139,13 +133,6 @@ def verdict(treated, nothing, bound):
     return under, inside
 
 
-def is_level(treated, nothing, bound):
-    """Does nothing grow? Both are growths. The interval reaches down to 1, or to that of A/A: a machine that gets slower does
-    so in both, and what neighbouring windows have in common makes intervals too narrow. And it ends under the bound, because
-    one that is wide reaches down to 1 whatever happens."""
-    return treated[1] <= max(1, nothing[2]) and treated[2] <= bound
-
-
 def is_enough(pairs, seconds):
     return pairs >= PAIRS and seconds >= SECONDS
 
@@ -169,6 +156,19 @@ def tell(name, quantile, treated, nothing, bound, enough):
     under, inside = verdict(treated, nothing, bound)
     return judge(f"{name}, {quantile.removesuffix('_ms')}", f"ratio {words(treated)}, A/A {words(nothing)}", bound, under or inside, enough,
                  ", under it" if under else ", inside A/A")
+
+
+def tell_least(name, treated, nothing, least):
+    """Judges a throughput that is to be no less than `least` of another, by the ratios of both and those of A/A. The lower end
+    of the interval lies above `least`, or no lower than that of A/A; how far up it reaches is not the question. An A/A that
+    reaches further down than NOISE below `least` would let everything pass: then nothing is shown. Windows may be shorter
+    than those of a latency."""
+    enough, treated, nothing = len(treated) >= PAIRS, interval(treated), interval(nothing)
+    above, level = treated[1] >= least, treated[1] >= nothing[1] >= least - NOISE
+    print(f"{name}: {words(treated)}, A/A {words(nothing)}, least {least}: "
+          + (f"no verdict, which takes {PAIRS} rounds" if not enough else "holds, above it" if above else "holds, no lower than A/A" if level else
+             "NOT SHOWN: A/A is too wide" if nothing[1] < least - NOISE else "DOES NOT HOLD"))
+    return enough and (above or level)
 
 
 def run_command(command):

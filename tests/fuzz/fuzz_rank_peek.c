@@ -1,4 +1,5 @@
-// Property: a glance at a body that the parser accepts says what the parser says, or nothing.
+// Property: a glance at a body that the parser accepts, or at any beginning of it, says what the
+// parser says, or nothing.
 #include "proto/rank_peek.h"
 #include "tests/support/rank_case.h"
 
@@ -14,6 +15,14 @@ static void expect(bool held)
         abort();
 }
 
+static void check(const struct rank_peek *seen, const struct rank_request *request)
+{
+    expect(seen->timeout_us == 0 || seen->timeout_us == request->timeout_us);
+    expect(seen->version == 0 || seen->version == request->version);
+    expect(seen->model.data == NULL || span_equal(seen->model, request->model));
+    expect(seen->label.data == NULL || span_equal(seen->label, request->label));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct rank_case test;
@@ -27,16 +36,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (exact == NULL)
         return 0;
     memcpy(exact, data, size);
-    struct rank_peek seen;
-    rank_peek(exact, size, RANK_PEEK_TIMEOUT | RANK_PEEK_NAMES, &seen);
     memcpy(test.body, data, size);
     test.size = size;
-    if (rank_case_read(&test, true, '\0') == STATUS_OK) {
-        const struct rank_request *request = &test.request;
-        expect(seen.timeout_us == 0 || seen.timeout_us == request->timeout_us);
-        expect(seen.version == 0 || seen.version == request->version);
-        expect(seen.model.data == NULL || span_equal(seen.model, request->model));
-        expect(seen.label.data == NULL || span_equal(seen.label, request->label));
+    bool accepted = rank_case_read(&test, true, '\0') == STATUS_OK;
+    for (size_t cut = size; cut > 0; cut -= 1 + cut / 16) {
+        struct rank_peek seen;
+        rank_peek(exact, cut, RANK_PEEK_TIMEOUT | RANK_PEEK_NAMES, &seen);
+        if (accepted)
+            check(&seen, &test.request);
     }
     free(exact);
     return 0;

@@ -1,6 +1,7 @@
 """SIGHUP with another plan of models, of the real daemon: what comes, what goes, and what keeps the old one."""
 
 import os
+import shutil
 import signal
 import unittest
 
@@ -58,7 +59,7 @@ class Plan(Models):
         self.config(text % [*range(1, 9)])  # all older than what serves
         self.hup(daemon)
         until(lambda: daemon.version_of() == 8, "version 8")
-        self.assertEqual([daemon.version_of(version=version) for version in range(9, 16)], [404] * 7)
+        self.assertEqual([daemon.version_of(version=version) for version in range(1, 17)], [*range(1, 9), *[404] * 8])
         self.assertEqual(daemon.stop(), 0)
 
     def test_a_version_without_a_place_is_told_of(self):
@@ -100,6 +101,27 @@ class Plan(Models):
         self.put(8, 1, "other")
         until(lambda: daemon.version_of() == 8, "version 8 of the other model")
         self.assertEqual(daemon.stop(), 0)
+
+    def test_a_model_that_had_nothing_serves_when_another_goes(self):
+        """It is loaded before the other goes; from the same folder, and from another."""
+        for moved in ("b", "c"):
+            with self.subTest(moved=moved):
+                self.put(1)
+                self.put(1, folder="b")
+                os.truncate(self.path / "b" / "1" / "student.safetensors", 100)
+                text = f"models: [{{folder: {self.folder}}}, {{name: b, folder: {self.path}/b}}]"
+                daemon = self.start(**self.config(f"models: [{{folder: {self.folder}}}]"))
+                self.config(text)
+                self.hup(daemon)
+                self.assertEqual((daemon.version_of(model="demo"), daemon.version_of(model="b")), (1, 503))
+                self.put(2, 2, moved)
+                self.config(f"models: [{{name: b, folder: {self.path}/{moved}}}]")
+                self.hup(daemon)
+                until(lambda daemon=daemon: daemon.version_of() == 2, "version 2 of b")
+                self.assertEqual((daemon.version_of(model="demo"), daemon.request("GET", "/readyz")[0]), (404, 200))
+                self.assertEqual(daemon.stop(), 0)
+                for folder in ("demo", "b"):
+                    shutil.rmtree(self.path / folder)
 
     def test_hup_adds_and_removes_models(self):
         self.put(1)

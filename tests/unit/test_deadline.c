@@ -2,6 +2,7 @@
 #include "server/deadline.h"
 
 #include "base/tick.h"
+#include "server/priority.h"
 #include "tests/support/check.h"
 
 #include <pthread.h>
@@ -37,11 +38,13 @@ static void wait_for(struct seen *seen, size_t count)
     pthread_mutex_unlock(&seen->lock);
 }
 
-static struct deadline *start(struct seen *seen)
+static struct deadline *start(struct seen *seen, enum slot_place kind)
 {
     struct deadline *deadline;
+    const struct deadline_parts parts = {
+        .slots = SLOTS, .kind = kind, .priority = priority_prompt, .due = note, .context = seen};
     *seen = (struct seen){.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
-    assert_int_equal(deadline_start(SLOTS, SLOT_PLACE_END, note, seen, &deadline, NULL), STATUS_OK);
+    assert_int_equal(deadline_start(&parts, &deadline, NULL), STATUS_OK);
     return deadline;
 }
 
@@ -56,7 +59,7 @@ static void test_due_in_order_and_not_before(void **state)
     (void)state;
     static struct slot slots[SLOTS];
     static struct seen seen;
-    struct deadline *deadline = start(&seen);
+    struct deadline *deadline = start(&seen, SLOT_PLACE_END);
     uint64_t base = tick_ns() + 20 * MS;
     for (size_t i = 0; i < SLOTS; i++) { // 37 and 200 share no factor: every place once, mixed
         slots[i] = (struct slot){.owners = 1, .deadline_ns = base + i * 37 % SLOTS * 50000};
@@ -78,7 +81,7 @@ static void test_what_was_removed_is_not_due(void **state)
     (void)state;
     static struct slot slots[SLOTS];
     static struct seen seen;
-    struct deadline *deadline = start(&seen);
+    struct deadline *deadline = start(&seen, SLOT_PLACE_END);
     uint64_t base = tick_ns() + 50 * MS;
     for (size_t i = 0; i < SLOTS; i++) {
         slots[i] = (struct slot){.owners = 1, .deadline_ns = base + i * 73 % SLOTS * 50000};
@@ -103,10 +106,8 @@ static void test_a_slot_in_two_heaps(void **state)
     (void)state;
     static struct slot slots[2];
     static struct seen seen, ahead_seen;
-    struct deadline *deadline = start(&seen), *ahead;
-    ahead_seen = (struct seen){.lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER};
-    assert_int_equal(deadline_start(SLOTS, SLOT_PLACE_AHEAD, note, &ahead_seen, &ahead, NULL),
-                     STATUS_OK);
+    struct deadline *deadline = start(&seen, SLOT_PLACE_END);
+    struct deadline *ahead = start(&ahead_seen, SLOT_PLACE_AHEAD);
     for (size_t i = 0; i < 2; i++) {
         slots[i] = (struct slot){.owners = 1};
         deadline_add(deadline, &slots[i], tick_ns() + (i == 0 ? 20 * MS : (uint64_t)3600000 * MS));

@@ -4,12 +4,14 @@
 #include "base/file.h"
 #include "base/tick.h"
 #include "server/deadline.h"
+#include "server/priority.h"
 #include "server/route.h"
 #include "tests/support/check.h"
 #include "tests/support/make_checkpoint.h"
 #include "tests/support/model_case.h"
 #include "tests/support/scratch.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -197,7 +199,7 @@ static enum status answer_of(struct fixture *fixture, const struct wanted *wante
     unsigned before = woken;
     expiry_watch(fixture->expiry, slot);
     while (woken == before)
-        ;
+        sched_yield();
     assert_true(tick_ns() >= slot->deadline_ns);
     assert_int_equal(slot_state(slot), SLOT_EXPIRED);
     enum status code = slot_answer(slot)->code;
@@ -222,8 +224,8 @@ static void test_answers(void **state)
 {
     struct fixture *fixture = *state;
     const struct wanted small = {.size = 1000, .timeout_ns = 30 * MS};
-    const struct wanted large = {.size = 300000, .timeout_ns = 60 * MS};
-    const struct wanted without = {.size = 300000, .no_bids = true, .timeout_ns = 60 * MS};
+    const struct wanted large = {.size = 100000, .timeout_ns = 60 * MS};
+    const struct wanted without = {.size = 100000, .no_bids = true, .timeout_ns = 60 * MS};
     const struct wanted hasty = {.size = 300000, .timeout_ns = MS};
     atomic_store(&fixture->live.on_deadline, LIVE_BY_BID);
     expect_by_bid(fixture, &small);
@@ -238,16 +240,16 @@ static void test_answers(void **state)
 // True: the worker was in time, just before the deadline, when the answer by bid was there already.
 static bool is_done_in_time(struct fixture *fixture)
 {
-    struct slot *slot = request(fixture, &(struct wanted){.size = 300000, .timeout_ns = 30 * MS});
+    struct slot *slot = request(fixture, &(struct wanted){.size = 100000, .timeout_ns = 30 * MS});
     unsigned before = woken;
     expiry_watch(fixture->expiry, slot);
     while (!atomic_load(&slot->made_ahead) && slot_state(slot) == SLOT_TAKEN)
-        ;
+        sched_yield();
     bool made = atomic_load(&slot->made_ahead);
     deadline_remove(slot);
     bool mine = slot_move(slot, SLOT_TAKEN, SLOT_DONE);
     while (!mine && woken == before)
-        ;
+        sched_yield();
     if (mine) {
         assert_int_equal(slot_answer(slot)->code, STATUS_OK);
         assert_false(slot_answer(slot)->facts.degraded);
@@ -268,6 +270,32 @@ static void test_what_is_done_in_time_is_not_by_bid(void **state)
     fail_msg("never in time");
 }
 
+static void never(void *context, struct slot *slot)
+{
+    (void)context, (void)slot;
+    fail_msg("nobody asked");
+}
+
+// What has expired is let go of, whoever still wanted to read it.
+static void test_what_has_expired_stands_in_no_heap(void **state)
+{
+    struct fixture *fixture = *state;
+    struct deadline *busy;
+    const struct deadline_parts parts = {
+        .slots = 1, .kind = SLOT_PLACE_AHEAD, .priority = priority_soon, .due = never};
+    assert_int_equal(deadline_start(&parts, &busy, NULL), STATUS_OK);
+    atomic_store(&fixture->live.on_deadline, LIVE_ERROR);
+    struct slot *slot = request(fixture, &(struct wanted){.size = 10, .timeout_ns = MS});
+    unsigned before = woken;
+    deadline_add(busy, slot, tick_ns() + (uint64_t)3600000 * MS);
+    expiry_watch(fixture->expiry, slot);
+    while (woken == before)
+        sched_yield();
+    slot_release(slot); // asserts it
+    deadline_stop(busy);
+    deadline_free(busy); // and that nothing is left there
+}
+
 // A worker and the thread that ends requests want the same slot at the same time: one gets it.
 static void test_one_of_two_ends_a_request(void **state)
 {
@@ -284,7 +312,7 @@ static void test_one_of_two_ends_a_request(void **state)
         deadline_remove(slot);
         bool mine = slot_move(slot, SLOT_TAKEN, SLOT_DONE);
         while (!mine && woken == before)
-            ;
+            sched_yield();
         assert_int_equal(slot_state(slot), mine ? SLOT_DONE : SLOT_EXPIRED);
         done += mine;
         slot_release(slot);
@@ -301,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_a_slot_without_a_deadline_is_not_watched),
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_what_is_done_in_time_is_not_by_bid),
+        cmocka_unit_test(test_what_has_expired_stands_in_no_heap),
         cmocka_unit_test(test_one_of_two_ends_a_request),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -26,7 +26,8 @@ static const struct {
     {"[{folder: a, versions: [1, 2, 3, 4, 5, 6, 7, 8], labels: {a: 8, b: latest}}]", NULL},
     {"[{folder: a, versions: [1, 2, 3, 4, 5, 6], labels: {a: 9, b: 1, c: 9}}]", NULL},
     {"[{folder: a, versions: [1, 2, 3, 4, 5, 6], labels: {a: 9, b: 10}}]",
-     "x:1:2: models: versions, other labelled ones and one to which a label moves are more than 8"},
+     "x:1:2: models: there is no room for more than 8: listed, labelled, and one to which a label "
+     "moves"},
     {"[{folder: a}, {folder: b/.x}]",
      "x:1:15: models: the folder's name is no name of a model: give one, name: ..."},
     {"[{folder: a, labels: {latest: 1}}]",
