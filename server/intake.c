@@ -104,8 +104,8 @@ static void take_facts(struct intake *intake, struct slot *slot, const struct in
 
 // A fault is answered at once only if the body is not read, which ends the connection. Everything
 // else waits for the end of the request: the library ends a connection that is answered before. A
-// request that is too late already costs the
-// reading of its body, no more.
+// request that is too late already costs the reading of its body, no more, and not that where the
+// client waits for leave to send it.
 struct slot *intake_begin(struct intake *intake, const struct intake_head *arrived)
 {
     atomic_fetch_add_explicit(&intake->observe->inflight, 1, memory_order_relaxed);
@@ -124,6 +124,7 @@ struct slot *intake_begin(struct intake *intake, const struct intake_head *arriv
                !admit_in_time(intake->admit, (size_t)arrived->head->length, slot->deadline_ns,
                               slot->arrival_ns)) {
         server_metrics_shed(intake->shard, SERVER_METRICS_DEADLINE_ADMISSION);
+        slot->closes = need_not_read(arrived->head, STATUS_OVERLOADED);
         end_with(slot, NULL, STATUS_OVERLOADED);
     }
     return slot;

@@ -201,9 +201,13 @@ class Overload(Busy):
         small = body_of(2, WIDTH)
         self.refused(self.reply(self.send(daemon, post(small, timeout(5)))))
         self.refused(self.reply(self.send(daemon, post(body_of(2, WIDTH, timeout_us=5000)))))
+        head = f"POST /v1/rank HTTP/1.1\r\nHost: x\r\n{timeout(5)}\r\nExpect: 100-continue\r\nContent-Length: 100000\r\n\r\n"
+        careful = self.send(daemon, head.encode())
+        self.refused(self.reply(careful))  # before it has sent the body
+        self.assertEqual(careful.recv(1), b"")
         patient = [self.send(daemon, post(small)), self.send(daemon, post(small, timeout(MINUTES)))]
         self.still_busy(socks)
-        self.assertEqual(daemon.metrics()[SHED.format("deadline_admission")], 2)
+        self.assertEqual(daemon.metrics()[SHED.format("deadline_admission")], 3)
         self.assertEqual([self.reply(sock)[0] for sock in patient], [200, 200])
         self.finish(daemon, socks)
 
