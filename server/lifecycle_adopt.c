@@ -69,12 +69,12 @@ static void take_entry(struct lifecycle *lifecycle, struct lifecycle_entry *entr
                        struct lifecycle_entry *old)
 {
     const struct lifecycle_model *plan = entry->plan;
-    while (entry->count > 0) // loaded, but for what cannot serve
-        lifecycle_drop(lifecycle, entry, entry->count - 1);
     if (is_moved(old, entry)) {
         entry->former = make_former(lifecycle, old, entry->former);
         return;
     }
+    while (entry->count > 0) // what can_serve loaded and found not enough
+        lifecycle_drop(lifecycle, entry, entry->count - 1);
     *entry = *old;
     entry->plan = plan;
     if (!same_plan(old->plan, plan))

@@ -168,7 +168,8 @@ static void make_room(struct lifecycle *lifecycle, struct lifecycle_entry *entry
 static enum status refuse_crowd(struct lifecycle_entry *entry, uint64_t version,
                                 struct diag *reterr)
 {
-    entry->crowded = version;
+    entry->crowded++;
+    entry->crowded_out = version;
     return diag_set(reterr, STATUS_TOO_LARGE,
                     "there is no place for it: %d versions are resident and needed",
                     REGISTRY_MOST_VERSIONS);
@@ -194,8 +195,8 @@ static bool is_over(struct lifecycle *lifecycle)
     return parts->is_over != NULL && parts->is_over(parts->context);
 }
 
-// Somebody gets it: it stays what it is.
-static bool in_use(const struct lifecycle_entry *entry, const struct lifecycle_resident *resident)
+bool lifecycle_in_use(const struct lifecycle_entry *entry,
+                      const struct lifecycle_resident *resident)
 {
     return resident != NULL &&
            (resident->version == entry->current || is_labelled(entry, resident->version));
@@ -209,7 +210,7 @@ bool lifecycle_is_bad(struct lifecycle *lifecycle, struct lifecycle_entry *entry
     if (!look_at(entry->plan->folder, version, &file))
         return false;
     lock(lifecycle);
-    bool used = in_use(entry, lifecycle_resident(entry, version));
+    bool used = lifecycle_in_use(entry, lifecycle_resident(entry, version));
     for (size_t i = 0; i < LIFECYCLE_FAILURES; i++)
         if (same_file(&entry->failures[i].file, &file))
             known = used || !entry->failures[i].in_use;
@@ -239,7 +240,7 @@ static enum status take_again(struct lifecycle *lifecycle, struct lifecycle_entr
     struct lifecycle_resident *resident = lifecycle_resident(entry, file->version);
     struct registry_version *old = resident->version;
     bool same = strcmp(old->scorer.checkpoint.sha256, loaded->scorer.checkpoint.sha256) == 0;
-    if (!same && in_use(entry, resident)) {
+    if (!same && lifecycle_in_use(entry, resident)) {
         registry_version_release(lifecycle->registry, loaded);
         return refuse_in_use(entry, file, reterr);
     }
@@ -333,7 +334,7 @@ bool lifecycle_have(struct lifecycle *lifecycle, struct lifecycle_entry *entry, 
                            : lifecycle_ensure(lifecycle, entry, version, &diag);
     lock(lifecycle);
     struct lifecycle_resident *resident = lifecycle_resident(entry, version);
-    bool stays = resident != NULL && (!is_verdict(code) || in_use(entry, resident));
+    bool stays = resident != NULL && (!is_verdict(code) || lifecycle_in_use(entry, resident));
     if (stays)
         resident->in_policy = true; // as in insert: those that come after it take other places
     unlock(lifecycle);

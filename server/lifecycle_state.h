@@ -41,7 +41,8 @@ struct lifecycle_entry {
     bool moved[REGISTRY_MOST_LABELS]; // the label, by hand
     bool held;                        // after a rollback
     bool starved;                     // the last look ran out of memory
-    uint64_t crowded;                 // a version for which it had no place; 0: none
+    unsigned crowded;                 // versions for which it had no place,
+    uint64_t crowded_out;             // the last of them
     uint64_t loading;                 // version; 0: none
     uint64_t told;                    // version of which the log says that it serves; 0: none
     size_t next_failure;
@@ -108,13 +109,16 @@ void lifecycle_empty(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 enum status lifecycle_load_now(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                                uint64_t version, uint64_t *ret_version, struct diag *reterr);
 
-// Of the thread, without the lock. Resident already, or loaded now; the log tells.
+// Of the thread, without the lock. Resident already, or loaded now; the log tells of what is read.
 MUST_USE enum status lifecycle_ensure(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                                       uint64_t version, struct diag *reterr);
 // Whether it is resident, loaded now if need be and its file is not known to be bad. What is in use
 // stays so, whatever has become of its file.
 bool lifecycle_have(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version);
 bool lifecycle_is_bad(struct lifecycle *lifecycle, struct lifecycle_entry *entry, uint64_t version);
+// Somebody gets it: it stays what it is. `resident` may be NULL.
+bool lifecycle_in_use(const struct lifecycle_entry *entry,
+                      const struct lifecycle_resident *resident);
 bool lifecycle_has_room(const struct lifecycle_entry *entry); // for one more
 // Under the lock: the resident at `at` goes; all go that nobody needs or has asked for.
 void lifecycle_drop(struct lifecycle *lifecycle, struct lifecycle_entry *entry, size_t at);

@@ -3,6 +3,7 @@
 #include "server/lifecycle_state.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,22 +40,21 @@ static void load_listed(struct lifecycle *lifecycle, struct lifecycle_entry *ent
                 wanted[i] = lifecycle_have(lifecycle, entry, list->versions[i]);
 }
 
-// By hand: then what the plan gives the label is nobody's.
-static bool is_moved(struct lifecycle *lifecycle, const struct lifecycle_entry *entry,
-                     const char *label)
+// Under the lock. By hand: then what the plan gives the label is nobody's.
+static bool is_moved(const struct lifecycle_entry *entry, const char *label)
 {
-    lock(lifecycle);
     size_t at = lifecycle_label_at(entry, label);
-    bool moved = at < entry->label_count && entry->moved[at];
-    unlock(lifecycle);
-    return moved;
+    return at < entry->label_count && entry->moved[at];
 }
 
 static void load_labelled(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
     for (size_t i = 0; i < entry->plan->label_count; i++) {
         const struct lifecycle_label *label = &entry->plan->labels[i];
-        if (label->version != 0 && !is_moved(lifecycle, entry, label->name))
+        lock(lifecycle);
+        bool moved = is_moved(entry, label->name);
+        unlock(lifecycle);
+        if (label->version != 0 && !moved)
             (void)lifecycle_have(lifecycle, entry, label->version);
     }
 }
@@ -160,15 +160,21 @@ static void settle(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
                  LOG_I("before", before));
 }
 
-static bool asks_for(const struct lifecycle_model *plan, uint64_t version)
+// Whether the plan lists the version, and it is there, or has a label on it.
+static bool asks_for(const struct lifecycle_entry *entry, const struct store_list *list,
+                     uint64_t version)
 {
+    const struct lifecycle_model *plan = entry->plan;
+    bool listed = false, there = false;
     for (size_t i = 0; i < plan->version_count; i++)
-        if (plan->versions[i] == version)
-            return true;
+        listed = listed || plan->versions[i] == version;
+    for (size_t i = 0; listed && i < list->count; i++)
+        there = there || list->versions[i] == version;
+    bool labelled = false;
     for (size_t i = 0; i < plan->label_count; i++)
-        if (plan->labels[i].version == version)
-            return true;
-    return false;
+        labelled = labelled ||
+                   (plan->labels[i].version == version && !is_moved(entry, plan->labels[i].name));
+    return there || labelled;
 }
 
 // Residents that the policy asks for now; what it asked for before gives way.
@@ -177,18 +183,18 @@ static void mark_asked(struct lifecycle *lifecycle, struct lifecycle_entry *entr
 {
     unsigned found = 0;
     lock(lifecycle);
-    for (size_t i = 0; i < entry->count; i++) {
-        struct lifecycle_resident *resident = &entry->residents[i];
-        resident->in_policy = asks_for(entry->plan, resident->version->number);
-    }
+    for (size_t i = 0; i < entry->count; i++)
+        entry->residents[i].in_policy = asks_for(entry, list, entry->residents[i].version->number);
     unlock(lifecycle);
     for (size_t i = 0; i < list->count && found < entry->plan->keep; i++) {
-        struct lifecycle_resident *resident = lifecycle_resident(entry, list->versions[i]);
-        found += resident != NULL || !lifecycle_is_bad(lifecycle, entry, list->versions[i]);
+        bool is_bad = lifecycle_is_bad(lifecycle, entry, list->versions[i]);
         lock(lifecycle);
-        if (resident != NULL)
+        struct lifecycle_resident *resident = lifecycle_resident(entry, list->versions[i]);
+        bool counts = !is_bad || lifecycle_in_use(entry, resident);
+        if (resident != NULL && counts)
             resident->in_policy = true;
         unlock(lifecycle);
+        found += counts;
     }
 }
 
@@ -232,18 +238,19 @@ static bool look(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
     store_list_fini(&list);
     (void)registry_reclaim(lifecycle->registry); // before the next model is loaded
     lock(lifecycle);
-    bool again = entry->crowded != 0 && lifecycle_has_room(entry);
+    bool again = entry->crowded > 0 && lifecycle_has_room(entry);
     unlock(lifecycle);
     return again;
 }
 
 void lifecycle_sync(struct lifecycle *lifecycle, struct lifecycle_entry *entry)
 {
-    for (int round = 0; round < REGISTRY_MOST_VERSIONS && look(lifecycle, entry); round++)
-        ;
-    if (entry->crowded != 0)
+    for (unsigned last = UINT_MAX; look(lifecycle, entry) && entry->crowded < last;)
+        last = entry->crowded;
+    if (entry->crowded > 0)
         LOG_EVENT(LOG_ERROR, "no place for a model version", LOG_S("model", entry->plan->name),
-                  LOG_I("version", entry->crowded), LOG_I("resident", entry->count));
+                  LOG_I("version", entry->crowded_out), LOG_I("versions", entry->crowded),
+                  LOG_I("resident", entry->count));
 }
 
 // ---- what somebody asks for ------------------------------------------------------------------

@@ -90,7 +90,11 @@ static enum status open_body(struct run *run)
     most = most < serve->limits.max_body_bytes ? most : serve->limits.max_body_bytes;
     if (call->most_plain_bytes != 0 && call->most_plain_bytes < most)
         most = call->most_plain_bytes;
-    TRY(gzip_inflate(serve->inflater, call->body, call->size, &serve->inflated, most, &run->diag));
+    enum status code =
+        gzip_inflate(serve->inflater, call->body, call->size, &serve->inflated, most, &run->diag);
+    if (code == STATUS_TOO_LARGE && most == call->most_plain_bytes)
+        return diag_set(&run->diag, STATUS_INVALID, "the gzip text is longer than it says itself");
+    TRY(code);
     run->body_size = serve->inflated.size;
     static const char zeros[JSON_READ_PADDING];
     buf_append(&serve->inflated, zeros, sizeof(zeros));
@@ -422,6 +426,7 @@ static struct run begin(struct serve *serve, const struct serve_call *call, stru
 static enum status end(struct run *run, enum status code)
 {
     if (code != STATUS_OK) {
+        run->call->facts->degraded = false;
         buf_clear(run->reply);
         rank_encode_error(&run->diag, code, run->reply);
     }

@@ -123,6 +123,29 @@ class Plan(Models):
                 for folder in ("demo", "b"):
                     shutil.rmtree(self.path / folder)
 
+    def test_what_was_loaded_in_vain_keeps_its_labels(self):
+        """A model that moves has a version with a label, but not the one that is to be stable; another one can serve."""
+        self.put(1)
+        for folder in ("a", "c"):
+            self.put(42, folder=folder)
+            os.truncate(self.path / folder / "42" / "student.safetensors", 100)
+        self.put(1, folder="c")
+        self.put(5, folder="other")
+        daemon = self.start(**self.config(f"models: [{{folder: {self.folder}}}]"))
+        self.config(f"models: [{{folder: {self.folder}}}, {{folder: {self.path}/a}}]")
+        self.hup(daemon)
+        self.config(f"models: [{{name: a, folder: {self.path}/c, labels: {{canary: latest, stable: 42}}}}, {{folder: {self.path}/other}}]")
+        self.hup(daemon)
+        until(lambda: daemon.version_of(model="other") == 5, "the other model")
+        self.assertEqual(self.states(daemon, "a")[1], {"canary": "1"})
+        self.assertEqual(daemon.version_of(model="a"), 503)
+        shutil.rmtree(self.path / "c" / "42")
+        self.put(42, folder="c")
+        self.hup(daemon)
+        until(lambda: daemon.version_of(model="a") == 42, "what is to be stable")
+        self.assertEqual(daemon.version_of(model="a", version="canary"), 42)
+        self.assertEqual(daemon.stop(), 0)
+
     def test_hup_adds_and_removes_models(self):
         self.put(1)
         self.put(5, 2, "other")
