@@ -6,7 +6,8 @@ do; beside it the same without reloads (A/A). Every verdict is a line, and the e
 - memory: the least squares line through the resident memory over the loads, second half, rises by less than 100 kB per
   100 loads; versions that stayed would make it hundreds of times as much. So it does in 2,000 loads without pause after that;
 - creep: after all of them the throughput is that of a daemon that has just started, in turns: the lower end of the 95 %
-  interval of the ratio lies above 0.95, or no lower than that of two such daemons (A/A);
+  interval of the ratio lies above 0.9 (two that have just started differ by some percent, for where their memory lies), or
+  no lower than that of two such daemons (A/A);
 - the paired ratios of p50, p99 and p99.9 (paired.py), bound 1.2.
 
 Usage: /usr/bin/python3 tests/bench/bench_reload.py [--pairs 40] [--seconds 15] [--alone 2000] [BUILD]
@@ -29,7 +30,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import loaded  # noqa: E402
 import paired  # noqa: E402
 
-RATIO_BOUND, ROLLBACK_MS, BIG_LOAD_S, KB_PER_100_LOADS, LEAST_THROUGHPUT = 1.2, 1.0, 5.0, 100.0, 0.95
+RATIO_BOUND, ROLLBACK_MS, BIG_LOAD_S, KB_PER_100_LOADS, LEAST_THROUGHPUT = 1.2, 1.0, 5.0, 100.0, 0.9
 CREEP_ROUNDS = 20
 
 
