@@ -1,5 +1,7 @@
 #include "tests/support/model_case.h"
 
+#include "base/file.h"
+
 static enum status start(struct model_case *test, const char *folder, const char *name,
                          unsigned readers, struct diag *reterr)
 {
@@ -22,6 +24,18 @@ enum status model_case_open(struct model_case *test, const char *folder, const c
     if (code != STATUS_OK)
         model_case_close(test);
     return code;
+}
+
+enum status model_case_make(struct model_case *test, const struct scratch *scratch,
+                            const struct make_checkpoint *spec, unsigned readers,
+                            struct diag *reterr)
+{
+    char folder[128], file[128];
+    scratch_path(scratch, "1", folder);
+    scratch_path(scratch, "1/student.safetensors", file);
+    TRY(file_make_folder(folder, reterr));
+    TRY(make_checkpoint_file(file, spec, reterr));
+    return model_case_open(test, scratch->folder, "demo", readers, reterr);
 }
 
 void model_case_close(struct model_case *test)

@@ -1,15 +1,12 @@
 // server/expiry: who ends a request, when its body is read, and what is answered.
 #include "server/expiry.h"
 
-#include "base/file.h"
 #include "base/tick.h"
 #include "server/deadline.h"
 #include "server/priority.h"
 #include "server/route.h"
 #include "tests/support/check.h"
-#include "tests/support/make_checkpoint.h"
 #include "tests/support/model_case.h"
-#include "tests/support/scratch.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -49,14 +46,9 @@ static int set_up(void **state)
                                                 .seed = 1};
     static const struct slot_limits slots = {.max_body_bytes = MOST, .max_reply_bytes = MOST};
     struct diag diag = {0};
-    char folder[128], file[128];
     scratch_make(&fixture.scratch);
-    scratch_path(&fixture.scratch, "1", folder);
-    scratch_path(&fixture.scratch, "1/student.safetensors", file);
-    assert_int_equal(file_make_folder(folder, &diag), STATUS_OK);
-    assert_int_equal(make_checkpoint_file(file, &spec, &diag), STATUS_OK);
     assert_int_equal(
-        model_case_open(&fixture.models, fixture.scratch.folder, "demo", EXPIRY_THREADS, &diag),
+        model_case_make(&fixture.models, &fixture.scratch, &spec, EXPIRY_THREADS, &diag),
         STATUS_OK);
     assert_int_equal(server_metrics_init(&fixture.metrics, EXPIRY_THREADS), STATUS_OK);
     admit_init(&fixture.admit, 4 * MOST, 1);

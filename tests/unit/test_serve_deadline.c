@@ -1,13 +1,10 @@
 // server/serve: a deadline that passes while the candidates are scored ends the scoring, and
 // nothing of it is answered.
-#include "base/file.h"
 #include "base/tick.h"
 #include "server/serve.h"
 #include "server/server_metrics.h"
 #include "tests/support/check.h"
-#include "tests/support/make_checkpoint.h"
 #include "tests/support/model_case.h"
-#include "tests/support/scratch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,13 +48,8 @@ static int set_up(void **state)
                                                 .hidden_count = 3,
                                                 .seed = 1};
     struct diag diag = {0};
-    char folder[128], file[128];
     scratch_make(&fixture.scratch);
-    scratch_path(&fixture.scratch, "1", folder);
-    scratch_path(&fixture.scratch, "1/student.safetensors", file);
-    assert_int_equal(file_make_folder(folder, &diag), STATUS_OK);
-    assert_int_equal(make_checkpoint_file(file, &spec, &diag), STATUS_OK);
-    assert_int_equal(model_case_open(&fixture.models, fixture.scratch.folder, "demo", 1, &diag),
+    assert_int_equal(model_case_make(&fixture.models, &fixture.scratch, &spec, 1, &diag),
                      STATUS_OK);
     assert_int_equal(server_metrics_init(&fixture.metrics, 1), STATUS_OK);
     assert_int_equal(serve_init(&fixture.serve, &limits, fixture.models.registry, 0,
