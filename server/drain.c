@@ -9,12 +9,12 @@
 #include <string.h>
 
 enum {
-    DRAIN_FAST_MS = 1000, // INT and QUIT
+    DRAIN_FAST_MS = 600, // INT and QUIT
     // In flight must stay 0 for this long: requests that had reached the kernel get read and
     // answered.
     DRAIN_QUIET_MS = 50,
     DRAIN_LOOK_MS = 5,
-    DRAIN_SEND_MS = 100,
+    DRAIN_SEND_MS = 300,
 };
 
 // Log files are rotated during a drain, too.

@@ -1,8 +1,8 @@
 #include "server/expiry.h"
 
 #include "base/tick.h"
-#include "server/deadline.h"
 #include "server/priority.h"
+#include "server/slot_timer.h"
 
 #include <stdlib.h>
 
@@ -19,7 +19,7 @@ enum {
 
 struct expiry {
     struct expiry_parts parts;
-    struct deadline *threads[EXPIRY_THREADS];
+    struct slot_timer *threads[EXPIRY_THREADS];
     struct expiry_thread {
         struct expiry *expiry;
         struct serve serve;
@@ -122,8 +122,8 @@ static void end(void *context, struct slot *slot)
     struct expiry_thread *thread = context;
     bool queued = slot_move(slot, SLOT_QUEUED, SLOT_EXPIRED);
     if (!queued && !slot_move(slot, SLOT_TAKEN, SLOT_EXPIRED))
-        return;            // it was done in time
-    deadline_remove(slot); // nobody else will, and it may still wait to be read
+        return;              // it was done in time
+    slot_timer_remove(slot); // nobody else will, and it may still wait to be read
     // Its connection sleeps until it is woken here.
     server_metrics_shed(thread->serve.shard,
                         queued ? SERVER_METRICS_DEADLINE_QUEUE : SERVER_METRICS_DEADLINE_COMPUTE);
@@ -143,14 +143,14 @@ static enum status start_thread(struct expiry *expiry, enum slot_place kind, str
     if (serve_init(&memory->serve, &parts->limits, parts->registry, thread,
                    metric_shard(parts->metrics->set, thread)) != STATUS_OK)
         return diag_set(reterr, STATUS_NO_MEMORY, "no memory for answers by bid");
-    const struct deadline_parts timer = {
+    const struct slot_timer_parts timer = {
         .slots = parts->slots,
         .kind = kind,
         .priority = kind == SLOT_PLACE_END ? priority_prompt : priority_soon,
         .due = kind == SLOT_PLACE_END ? end : make_ahead,
         .context = memory,
     };
-    return deadline_start(&timer, &expiry->threads[kind], reterr);
+    return slot_timer_start(&timer, &expiry->threads[kind], reterr);
 }
 
 enum status expiry_start(const struct expiry_parts *parts, struct expiry **ret_expiry,
@@ -175,7 +175,7 @@ enum status expiry_start(const struct expiry_parts *parts, struct expiry **ret_e
 void expiry_stop(struct expiry *expiry)
 {
     for (unsigned i = 0; expiry != NULL && i < EXPIRY_THREADS; i++)
-        deadline_stop(expiry->threads[i]);
+        slot_timer_stop(expiry->threads[i]);
 }
 
 void expiry_free(struct expiry *expiry)
@@ -183,7 +183,7 @@ void expiry_free(struct expiry *expiry)
     if (expiry == NULL)
         return;
     for (unsigned i = 0; i < EXPIRY_THREADS; i++) {
-        deadline_free(expiry->threads[i]);
+        slot_timer_free(expiry->threads[i]);
         serve_fini(&expiry->memory[i].serve);
     }
     free(expiry);
@@ -195,6 +195,6 @@ void expiry_watch(struct expiry *expiry, struct slot *slot)
         return;
     uint64_t ahead_ns = goes_by_bid(expiry, slot) ? expiry_ahead_ns(slot, tick_ns()) : 0;
     if (ahead_ns != 0)
-        deadline_add(expiry->threads[SLOT_PLACE_AHEAD], slot, ahead_ns);
-    deadline_add(expiry->threads[SLOT_PLACE_END], slot, slot->deadline_ns);
+        slot_timer_add(expiry->threads[SLOT_PLACE_AHEAD], slot, ahead_ns);
+    slot_timer_add(expiry->threads[SLOT_PLACE_END], slot, slot->deadline_ns);
 }

@@ -1,7 +1,7 @@
 // What is answered when a deadline passes: 504, or with rank.on_deadline by_bid the candidates by
 // bid, which are read from the body.
 //
-// Two threads (deadline.h). One ends requests, at their deadline. The other reads what takes long
+// Two threads (slot_timer.h). One ends requests, at their deadline. The other reads what takes long
 // to read, so long before the deadline that the answer by bid is ready then; whether it is needed
 // shows at the deadline.
 #pragma once
@@ -39,7 +39,7 @@ MUST_USE enum status expiry_start(const struct expiry_parts *parts, struct expir
 void expiry_stop(struct expiry *expiry);
 void expiry_free(struct expiry *expiry); // stopped, and none is watched; NULL is nothing
 
-// Any thread, before the slot is put into the queue. Whoever ends it calls deadline_remove. One
+// Any thread, before the slot is put into the queue. Whoever ends it calls slot_timer_remove. One
 // without a deadline is not watched.
 void expiry_watch(struct expiry *expiry, struct slot *slot);
 // When the answer by bid is begun, of a body that takes long to read; 0: it is read at the

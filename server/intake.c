@@ -1,9 +1,9 @@
 #include "server/intake.h"
 
 #include "base/tick.h"
-#include "server/deadline.h"
 #include "server/peer.h"
 #include "server/server_metrics.h"
+#include "server/slot_timer.h"
 #include "server/worker.h"
 
 #include <assert.h>
@@ -256,7 +256,7 @@ static enum status put(struct intake *intake, struct slot *slot, enum server_met
     expiry_watch(intake->expiry, slot);
     if (put_into_queue(intake, slot))
         return STATUS_OK;
-    deadline_remove(slot);
+    slot_timer_remove(slot);
     bool draining = atomic_load_explicit(&intake->observe->draining, memory_order_acquire);
     *ret_why = draining ? SERVER_METRICS_DRAINING : SERVER_METRICS_QUEUE_FULL;
     return draining ? STATUS_UNAVAILABLE : STATUS_OVERLOADED;

@@ -92,14 +92,37 @@ static void sample_info(const struct lifecycle_entry *entry, struct buf *out)
     }
 }
 
+static void sample_one_hot(const struct lifecycle_entry *entry, uint64_t version, const char *state,
+                           struct buf *out)
+{
+    static const char *const states[] = {"serving", "resident", "loading", "failed"};
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++)
+        buf_printf(out, "ctrd_model_state{model=\"%s\",version=\"%" PRIu64 "\",state=\"%s\"} %d\n",
+                   entry->plan->name, version, states[i], strcmp(states[i], state) == 0);
+}
+
+static bool is_resident(const struct lifecycle_entry *entry, uint64_t version)
+{
+    bool found = false;
+    for (size_t i = 0; i < entry->count; i++)
+        found = found || entry->residents[i].version->number == version;
+    return found;
+}
+
+// A version once: what is resident stays so while it is loaded again or its file is bad by now.
 static void sample_state(const struct lifecycle_entry *entry, struct buf *out)
 {
-    static const char *const states[] = {"serving", "resident"};
-    for (size_t i = 0; i < entry->count; i++)
-        for (size_t k = 0; k < 2; k++)
-            buf_printf(out, "ctrd_model_state{model=\"%s\",version=\"%s\",state=\"%s\"} %d\n",
-                       entry->plan->name, entry->residents[i].version->text, states[k],
-                       strcmp(states[k], state_of(entry, entry->residents[i].version)) == 0);
+    for (size_t i = 0; i < entry->count; i++) {
+        const struct registry_version *version = entry->residents[i].version;
+        sample_one_hot(entry, version->number, state_of(entry, version), out);
+    }
+    if (entry->loading != 0 && !is_resident(entry, entry->loading))
+        sample_one_hot(entry, entry->loading, "loading", out);
+    for (size_t i = 0; i < LIFECYCLE_FAILURES; i++) {
+        uint64_t failed = entry->failures[i].file.version;
+        if (failed != 0 && failed != entry->loading && !is_resident(entry, failed))
+            sample_one_hot(entry, failed, "failed", out);
+    }
 }
 
 static void sample_bytes(const struct lifecycle_entry *entry, struct buf *out)
@@ -168,7 +191,8 @@ static const struct family {
      "`model`, `version`, `sha256_12`, `calibrator`, `feature_set`",
      "resident model versions; those of one feature set take the same bodies"},
     {"ctrd_model_state", METRIC_GAUGE, sample_state, "`model`, `version`, `state`",
-     "1 for the state of a version: it serves who names none, or it is resident"},
+     "1 for the state of a version: `serving` who names none, `resident`, `loading`, or `failed` "
+     "(its file is there and was refused)"},
     {"ctrd_model_label", METRIC_GAUGE, sample_label, "`model`, `version`, `label`",
      "where the labels of a model stand"},
     {"ctrd_model_held", METRIC_GAUGE, sample_held, "`model`",

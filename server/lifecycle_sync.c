@@ -18,6 +18,22 @@ static void unlock(struct lifecycle *lifecycle)
     pthread_mutex_unlock(&lifecycle->lock);
 }
 
+static bool is_listed(const struct store_list *list, uint64_t version)
+{
+    bool found = false;
+    for (size_t i = 0; i < list->count; i++)
+        found = found || list->versions[i] == version;
+    return found;
+}
+
+// Under the lock: what was refused and is not there any more.
+static void forget_gone(struct lifecycle_entry *entry, const struct store_list *list)
+{
+    for (size_t i = 0; i < LIFECYCLE_FAILURES; i++)
+        if (!is_listed(list, entry->failures[i].file.version))
+            entry->failures[i].file.version = 0;
+}
+
 // ---- what the plan asks for ------------------------------------------------------------------
 
 // The versions of the policy, resident now: flags them. Without the lock.
@@ -165,16 +181,13 @@ static bool asks_for(const struct lifecycle_entry *entry, const struct store_lis
                      uint64_t version)
 {
     const struct lifecycle_model *plan = entry->plan;
-    bool listed = false, there = false;
+    bool listed = false, labelled = false;
     for (size_t i = 0; i < plan->version_count; i++)
         listed = listed || plan->versions[i] == version;
-    for (size_t i = 0; listed && i < list->count; i++)
-        there = there || list->versions[i] == version;
-    bool labelled = false;
     for (size_t i = 0; i < plan->label_count; i++)
         labelled = labelled ||
                    (plan->labels[i].version == version && !is_moved(entry, plan->labels[i].name));
-    return there || labelled;
+    return (listed && is_listed(list, version)) || labelled;
 }
 
 // Residents that the policy asks for now; what it asked for before gives way.
@@ -208,6 +221,7 @@ static void follow_list(struct lifecycle *lifecycle, struct lifecycle_entry *ent
     else
         load_listed(lifecycle, entry, list, wanted);
     lock(lifecycle);
+    forget_gone(entry, list);
     struct registry_version *newest = mark_policy(entry, list, wanted);
     set_labels(entry, newest);
     follow(entry, newest);

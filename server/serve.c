@@ -1,5 +1,6 @@
 #include "server/serve.h"
 
+#include "base/log.h"
 #include "base/num.h"
 #include "base/tick.h"
 #include "model/auction.h"
@@ -254,6 +255,8 @@ static enum status calibrate(struct run *run)
         return code;
     }
     metric_add(run->serve->shard, SERVER_METRICS_NOT_FINITE, 0, 1);
+    LOG_EVENT(LOG_ERROR, "score not finite", LOG_S("model", run->model->name),
+              LOG_S("version", run->version->text));
     return diag_set(&run->diag, code, "the model gave a score that is not finite");
 }
 

@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct deadline;
+struct slot_timer;
 struct http;
 
 enum slot_state { SLOT_READING, SLOT_QUEUED, SLOT_TAKEN, SLOT_DONE, SLOT_EXPIRED };
@@ -33,7 +33,7 @@ enum slot_state { SLOT_READING, SLOT_QUEUED, SLOT_TAKEN, SLOT_DONE, SLOT_EXPIRED
 enum slot_place { SLOT_PLACE_END, SLOT_PLACE_AHEAD, SLOT_PLACES };
 
 struct slot_watch {
-    struct deadline *by; // NULL: nobody
+    struct slot_timer *by; // NULL: nobody
     uint64_t at_ns;
     size_t heap_at; // its place there + 1; 0: none any more
 };

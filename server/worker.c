@@ -2,9 +2,9 @@
 
 #include "base/log.h"
 #include "base/tick.h"
-#include "server/deadline.h"
 #include "server/priority.h"
 #include "server/server_metrics.h"
+#include "server/slot_timer.h"
 
 #include <assert.h>
 #include <poll.h>
@@ -107,7 +107,7 @@ void worker_count(struct metric_shard *shard, const struct serve_facts *facts)
 // connection. True: it was not.
 static bool finish(struct slot *slot)
 {
-    deadline_remove(slot);
+    slot_timer_remove(slot);
     bool mine = slot_move(slot, SLOT_TAKEN, SLOT_DONE);
     if (mine)
         slot->wake(slot);

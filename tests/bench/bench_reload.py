@@ -3,8 +3,9 @@ do; beside it the same without reloads (A/A). Every verdict is a line, and the e
 
 - no request is lost, no load goes wrong, a rollback takes less than 1 ms (p50, over the admin socket), and a model of
   more than 10 MB loads within 5 s while every worker is busy;
-- memory: the least squares line through the resident memory over the loads, second half, rises by less than 100 kB per
-  100 loads; versions that stayed would make it hundreds of times as much. So it does in 2,000 loads without pause after that;
+- memory: the slope of the resident memory over the loads, second half (paired.slope; a burst of requests needs memory,
+  too), is less than 100 kB per 100 loads; versions that stayed would make it hundreds of times as much. So it is in 2,000
+  loads without pause after that;
 - creep: after all of them the throughput is that of a daemon that has just started, in turns: the lower end of the 95 %
   interval of the ratio lies above 0.9 (two that have just started differ by some percent, for where their memory lies), or
   no lower than that of two such daemons (A/A);
@@ -192,8 +193,8 @@ def judge_bench(bench, series, big):
 
 
 def judge_memory(name, memory):
-    print(f"{name}: RSS after {', '.join(f'{loads} loads {kb} kB' for loads, kb in memory[::max(1, len(memory) // 4)])}")
-    slope = 100 * paired.line(memory[len(memory) // 2:])[0]
+    print(f"{name}: RSS after {', '.join(f'{loads} loads {kb} kB' for loads, kb in memory[::max(1, len(memory) // 8)])}")
+    slope = 100 * paired.slope(memory[len(memory) // 2:])
     return paired.judge(f"{name}: RSS over the second half", f"{slope:.1f} kB per 100 loads", f"{KB_PER_100_LOADS:.0f} kB", slope <= KB_PER_100_LOADS)
 
 
@@ -214,7 +215,7 @@ def main():
     parser.add_argument("build", nargs="?", default="build/release")
     options = parser.parse_args()
     if options.pairs < 5 or options.alone < 100:
-        parser.error("five pairs or more, and a hundred loads alone: a line takes three points, and memory is told of half of them")
+        parser.error("five pairs or more, and a hundred loads alone: a slope takes three points, and memory is told of half of them")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options.build, folder)
         try:

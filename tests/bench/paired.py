@@ -5,16 +5,18 @@ A/A series, the same windows without any treatment: what such a ratio is when no
 A bound holds when the 95 % interval of the treated ratio lies under it, or inside the interval of A/A. Fewer than
 20 pairs of 15 s show nothing: the ratios are printed, and no verdict.
 
-As a library: run_series, ratios_of, interval, line, judge, tell. As a program, with a command that runs during the treated windows
+As a library: run_series, ratios_of, interval, slope, judge, tell. As a program, with a command that runs during the treated windows
 (it is sent SIGTERM when each ends), and the arguments of ctrload behind --:
 
   paired.py --treatment 'stress-reload.sh' --bound 1.2 -- build/release/ctrload --port 8080 --bodies b.jsonl --rate 500
 """
 
 import argparse
+import itertools
 import json
 import math
 import shlex
+import statistics
 import subprocess
 import sys
 import threading
@@ -44,16 +46,11 @@ def interval(ratios):
     return math.exp(mean), math.exp(mean - half), math.exp(mean + half)
 
 
-def line(points):
-    """(slope, half of its 95 % interval) of the least squares line through three (x, y) or more."""
-    count = len(points)
-    if count < 3:
-        raise ValueError(f"{count} points have no interval of a slope")
-    mean_x, mean_y = (sum(column) / count for column in zip(*points))
-    spread = sum((x - mean_x) ** 2 for x, _ in points)
-    slope = sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
-    rest = sum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in points)
-    return slope, student(count - 2) * math.sqrt(rest / (count - 2) / spread)
+def slope(points):
+    """The median of the slopes between any two of the (x, y) (Theil, Sen): what a few points in a burst do not move."""
+    if len(points) < 3:
+        raise ValueError(f"{len(points)} points have no slope worth telling")
+    return statistics.median((after[1] - before[1]) / (after[0] - before[0]) for before, after in itertools.combinations(points, 2))
 
 
 def quotients(values, first_treated):

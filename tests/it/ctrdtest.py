@@ -84,24 +84,27 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Daemon:
-    """One running ctrd. `sets` are --set options; the drain delay is 0 unless it is among them. `flags`
-    are other arguments, `prefix` is what starts it, `fds` are descriptors that it gets. Without a
+    """One running ctrd. `sets` are --set options; the drain delay is `drain_delay` unless it is among them, the
+    configuration's if that is None. `flags` are other arguments, `prefix` is what starts it, `fds` are descriptors that it gets. Without a
     model_folder it is for `flags` to name models."""
 
-    def __init__(self, model_folder, *sets, env=None, flags=(), prefix=(), fds=(), cwd=None):
+    def __init__(self, model_folder, *sets, env=None, flags=(), prefix=(), fds=(), cwd=None, stdout=None,
+                 drain_delay=0):
         self.stderr_file = tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace")
         read_end, write_end = os.pipe()
         command = [*prefix, os.path.abspath(CTRD), "--ready-fd", str(write_end), *flags]
         if model_folder is not None:
             sets = (f"model.folder={model_folder}", *sets)
-        for item in ("http.port=0", "drain.delay_ms=0", *sets):
+        if drain_delay is not None:
+            sets = (f"drain.delay_ms={drain_delay}", *sets)
+        for item in ("http.port=0", *sets):
             command += ["--set", item]
         self.admin_path = next((item.partition("=")[2] for item in sets if item.startswith("admin.socket=")), None)
         env = {**os.environ, **(env or {})}
         if "security.sandbox=enforce" in sets:  # the search for leaks would look into the process from outside
             env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         self.process = subprocess.Popen(
-            command, pass_fds=[write_end, *fds], stdin=subprocess.DEVNULL, stderr=self.stderr_file,
+            command, pass_fds=[write_end, *fds], stdin=subprocess.DEVNULL, stdout=stdout, stderr=self.stderr_file,
             env={**os.environ, **(env or {})}, cwd=cwd)
         os.close(write_end)
         with os.fdopen(read_end) as ready:
@@ -172,13 +175,15 @@ class Daemon:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def check_reports(self):
+        text = self.stderr()
+        if any(report in text for report in REPORTS):
+            raise AssertionError("ctrd reported:\n" + text)
+
     def wait(self, seconds=60):
         """The exit code; fails on a sanitizer report."""
         code = self.process.wait(seconds)
-        text = self.stderr()
-        for report in REPORTS:
-            if report in text:
-                raise AssertionError("ctrd reported:\n" + text)
+        self.check_reports()
         return code
 
     def stop(self, number=signals.SIGTERM):
@@ -186,10 +191,14 @@ class Daemon:
         return self.wait()
 
     def kill(self):
+        """Ends it if nobody has; fails on a sanitizer report."""
+        if self.stderr_file.closed:
+            return
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        self.stderr_file.close()
+        with self.stderr_file:
+            self.check_reports()
 
 
 def run_to_end(model_folder, *sets):

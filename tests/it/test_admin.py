@@ -23,6 +23,7 @@ def routes():
     """[(method, path with a model in it, plane, whether it is guarded, operation)] of the table."""
     text = pathlib.Path(os.environ["SOURCE_DIR"], "server/routes.def").read_text()
     found = re.findall(r'^ROUTE\(\w+, "(\w+)", "([^"]+)", ROUTE_(\w+), ROUTE_(\w+), "(\w+)"', text, re.M)
+    assert len(found) == len(re.findall(r"^ROUTE\(", text, re.M)), "a row of the table is not read"
     return [(method, path.replace("{model}", "demo"), plane, auth == "GUARDED", operation)
             for method, path, plane, auth, operation in found]
 

@@ -36,7 +36,7 @@ class Guide(unittest.TestCase):
         env = {**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}"}
         if self.daemon is not None:
             text = text.replace("127.0.0.1:8080", f"127.0.0.1:{self.daemon.port}")
-            env["CTRD_PID"] = str(self.daemon.process.pid)
+            env["PID"] = str(self.daemon.process.pid)
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], cwd=self.path, env=env, timeout=120,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, text + done.stdout + done.stderr)

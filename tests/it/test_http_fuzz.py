@@ -114,7 +114,7 @@ class HttpFuzz(ctrdtest.DaemonTest):
 
     def send(self, rng, data):
         """All that comes back for the bytes, sent in pieces; now and then the client goes away early."""
-        leaves, half = rng.random() < 0.1, rng.random() < 0.2
+        leaves, half = rng.random() < 0.1, rng.random() < 0.5
         with self.daemon.raw(timeout=30) as sock:
             try:
                 while data:

@@ -15,7 +15,7 @@ from ctrdtest import body_of, make_model, publish, until
 from ctrtest import bits, run, scores
 from modelstest import LOADS, Models
 
-CURRENT = 'ctrd_model_state{{model="{}",version="{}",state="serving"}}'
+STATE = 'ctrd_model_state{{model="{}",version="{}",state="{}"}}'
 
 
 class Choice(Models):
@@ -85,7 +85,7 @@ class Choice(Models):
         self.assertEqual(daemon.admin("POST", "/v1/models/demo/rollback", {"version": 1})[0], 200)
         self.assertEqual(daemon.metrics()['ctrd_model_held{model="demo"}'], 1)
         self.put(3)
-        until(lambda: daemon.metrics().get(CURRENT.format("demo", 3)) is not None, "version 3 resident")
+        until(lambda: daemon.metrics().get(STATE.format("demo", 3, "resident")) == 1, "version 3 resident")
         self.hup(daemon)
         self.assertEqual((daemon.version_of(), daemon.version_of(version=3)), (1, 3))
         self.assertNotIn("model serves model=demo version=3", daemon.stderr())
@@ -174,6 +174,7 @@ class Reload(Models):
         self.assertEqual(daemon.admin("POST", "/v1/models/demo/load", {"version": 3})[0], 404)
         self.assertEqual(self.states(daemon)[0], {1: "serving", 2: "failed"})  # there is no 3 to have failed
         self.assertEqual(daemon.version_of(), 1)
+        self.assertEqual(daemon.stop(), 0)
 
     def test_rescan_finds_new_versions(self):
         self.put(1)
@@ -212,6 +213,7 @@ class Refused(Models):
                 self.assertNotIn("/", reply["error"])
                 failed += 1
                 self.assertEqual(self.states(daemon)[0][number], "failed")
+                self.assertEqual(daemon.metrics()[STATE.format("demo", number, "failed")], 1)
         # It is not read again and again, until it is another file.
         self.hup(daemon)
         status, reply = daemon.admin("POST", "/v1/models/demo/load", {"version": 1})
@@ -220,6 +222,10 @@ class Refused(Models):
         os.replace(self.students[1], self.folder / str(number) / "student.safetensors")
         self.hup(daemon)
         until(lambda: daemon.version_of() == number, "the mended version")
+        shutil.rmtree(self.folder / "2")
+        self.hup(daemon)
+        self.assertNotIn(2, self.states(daemon)[0])  # what is gone is not told for ever
+        self.assertNotIn(STATE.format("demo", 2, "failed"), daemon.metrics())
         self.assertEqual(daemon.stop(), 0)
 
     def sha(self, daemon, version):
@@ -311,7 +317,7 @@ class Swaps(Models):
             found[seed] = {f"a{doc}": bits(pctr) for _, doc, _, pctr in scores(self.path / "scores")}
         return found
 
-    def client(self, daemon, wanted, stop, faults):
+    def client(self, daemon, wanted, stop, number, counts, faults):
         """Ranks until told to end; version V is of seed 1 + V % 2."""
         connection = daemon.connect()
         try:
@@ -319,14 +325,15 @@ class Swaps(Models):
                 connection.request("POST", "/v1/rank", body_of(30))
                 reply = connection.getresponse()
                 text = reply.read()
-                answer = json.loads(text)
                 if reply.status != 200:
                     faults.append((reply.status, text))
                     return
+                answer = json.loads(text)
                 got = {place["id"]: bits(place["pctr"]) for place in answer["ranked"]}
                 if got != wanted[1 + int(answer["version"]) % 2]:
                     faults.append(answer["version"])
-        except OSError as fault:
+                counts[number] += 1
+        except Exception as fault:  # whatever it is, it is told
             faults.append(repr(fault))
         finally:
             connection.close()
@@ -350,8 +357,8 @@ class Swaps(Models):
         self.assertNotEqual(wanted[1], wanted[2])
         self.put(1, 2)
         daemon = self.start()
-        stop, faults = threading.Event(), []
-        threads = [threading.Thread(target=self.client, args=(daemon, wanted, stop, faults)) for _ in range(3)]
+        stop, counts, faults = threading.Event(), [0] * 3, []
+        threads = [threading.Thread(target=self.client, args=(daemon, wanted, stop, number, counts, faults)) for number in range(3)]
         with contextlib.ExitStack() as stack:
             stack.callback(lambda: [thread.join(60) for thread in threads])
             stack.callback(stop.set)
@@ -366,11 +373,31 @@ class Swaps(Models):
             until(lambda: self.sizes(daemon)["files"] <= before["files"], "no more open files than before")
             after = self.sizes(daemon)
         self.assertEqual(faults, [])
+        self.assertGreater(min(counts), self.SWAPS)
         self.assertEqual(after["names"] - before["names"], set())
         self.assertEqual(after["samples"], before["samples"])
         if not ctrdtest.SANITIZED:
             self.assertLess(after["rss_kb"], before["rss_kb"] + 12_000)
         self.assertEqual(daemon.metrics()[LOADS.format("demo", "ok")], 21 + self.SWAPS)
+        self.assertEqual(daemon.stop(), 0)
+
+    def watches(self, daemon):
+        """How many folders the kernel watches for it."""
+        home = pathlib.Path(f"/proc/{daemon.process.pid}/fdinfo")
+        return sum(file.read_text().count("inotify wd:") for file in home.iterdir())
+
+    def test_watched_folders_are_let_go(self):
+        self.put(1)
+        self.put(2, 2)
+        daemon = self.start("model.watch=true")
+        before = self.watches(daemon)
+        self.assertGreater(before, 0)
+        for version in range(3, 33):
+            self.put(version, 1 + version % 2)
+            until(lambda version=version: daemon.version_of() == version, "it serves")
+            if version % 2 == 0:
+                shutil.rmtree(self.folder / str(version - 1))
+        until(lambda: self.watches(daemon) <= before, "no more watched than before")
         self.assertEqual(daemon.stop(), 0)
 
     def sizes(self, daemon):

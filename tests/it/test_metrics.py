@@ -33,6 +33,7 @@ class Metrics(unittest.TestCase):
             names.append(f"{{folder: {os.path.join(self.folder, name)}, keep: 2, labels: {{canary: latest}}}}")
         self.daemon = ctrdtest.Daemon(None, f"models=[{', '.join(names)}]", f"log.access_file={self.folder}/access.log", "log.access_per_second=2")
         self.addCleanup(self.daemon.kill)
+        self.addCleanup(lambda: self.assertEqual(self.daemon.stop(), 0))
 
     def use(self):
         """Requests of every kind of outcome."""
@@ -112,23 +113,30 @@ class Metrics(unittest.TestCase):
         self.assertEqual(len(sets), 7)
         self.assertEqual(sets["dense", "1"], sets["dense", "2"])
         self.assertEqual(len(set(sets.values())), 6)
+        self.assertEqual(daemon.stop(), 0)
 
     def start_prometheus(self):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        """Its port. Somebody else may take the port before it does: then it ends, and once more."""
         config = os.path.join(self.folder, "prometheus.yml")
         with open(config, "w", encoding="utf-8") as file:
             file.write("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
                        f"scrape_configs: [{{job_name: ctrd, static_configs: [{{targets: ['127.0.0.1:{self.daemon.port}']}}]}}]\n")
-        process = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.folder}/tsdb",
-                                    f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        for attempt in range(5):
+            with socket.create_server(("127.0.0.1", 0)) as probe:
+                port = probe.getsockname()[1]
+            process = subprocess.Popen(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.folder}/tsdb-{attempt}",
+                                        f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.terminate)
 
-        def end():
-            process.terminate()
-            process.wait()
-        self.addCleanup(end)
-        return port
+            def listens(process=process, port=port):
+                with socket.socket() as sock:
+                    return process.poll() is not None or sock.connect_ex(("127.0.0.1", port)) == 0
+            ctrdtest.until(listens, "Prometheus listens or ends", WAIT_SECONDS)
+            if process.poll() is None:
+                return port
+        raise AssertionError("no port for Prometheus")
 
     def test_a_prometheus_scrapes_it(self):
         self.use()

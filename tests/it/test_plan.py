@@ -21,12 +21,15 @@ class Plan(Models):
         # A bad configuration changes nothing, whole as it is.
         for bad in (text % (2, "a: 1", "soon", ""), text % (2, "1a: 1", 1, ""), text % (2, "a: 1", 1, "rank: {x: 1}\n"),
                     "models: []\nrank: {timeout_ms: 1}\n", text % (99, "a: 1", 1, ""), "models: [{folder: x, folder: y}]",
-                    f"models: [{{folder: {self.path}/nowhere}}]", f"models: [{{name: other, folder: {self.path}/empty}}]"):
+                    f"models: [{{folder: {self.path}/nowhere}}]\nlog: {{level: warn}}\n",
+                    f"models: [{{name: other, folder: {self.path}/empty}}]\nlog: {{level: warn}}\n"):
             self.config(bad)
-            refused = daemon.stderr().count("configuration refused")
+            refused, told = (daemon.stderr().count(event) for event in ("configuration refused", " info state "))
             self.hup(daemon)
             self.assertEqual(daemon.stderr().count("configuration refused"), refused + 1, bad)
             self.assertEqual((daemon.version_of(), daemon.version_of(version=1)), (2, 404))
+            daemon.signal(signal.SIGUSR2)
+            until(lambda told=told: daemon.stderr().count(" info state ") > told, "a level that was not taken")
         self.assertRegex(daemon.stderr(), r"configuration refused, the old one stays.*ctrd.yaml.*rank.timeout_ms")
         self.config(text % (2, "a: 1", 0, "serve: {workers: 3}\n"))
         self.hup(daemon)
@@ -40,6 +43,22 @@ class Plan(Models):
         self.assertEqual(daemon.stderr().count("configuration taken"), taken)
         self.assertEqual(daemon.version_of(version="a"), 404)
         self.assertEqual(daemon.stop(), 0)
+
+    def test_hup_takes_the_delay_of_a_drain_and_the_rate_of_the_log(self):
+        self.put(1)
+        text = (f"models: [{{folder: {self.folder}}}]\ndrain: {{delay_ms: %s}}\n"
+                f"log: {{access_file: {self.path}/access, access_per_second: %s}}\n")
+        daemon = self.start(drain_delay=None, **self.config(text % (3600000, 1)))
+        access, lost = self.path / "access", 'ctrd_access_log_lost_total{reason="rate"}'
+        until(lambda: daemon.version_of() == 1 and daemon.metrics()[lost] > 0, "lines that are too many")
+        self.config(text % (0, 0))
+        self.hup(daemon)
+        before, lost_before = access.read_text().count("/v1/rank"), daemon.metrics()[lost]
+        for _ in range(100):
+            self.assertEqual(daemon.version_of(), 1)
+        until(lambda: access.read_text().count("/v1/rank") >= before + 100, "a line each")
+        self.assertEqual(daemon.metrics()[lost], lost_before)
+        self.assertEqual(daemon.stop(), 0)  # without a delay
 
     def test_hup_from_eight_versions_to_eight_others(self):
         for version in range(1, 17):

@@ -188,6 +188,10 @@ class Schema(unittest.TestCase):
                         status, reply = daemon.rank(json.dumps(body))
                         self.assertIn(status, (200,) if wanted else (400, 404, 413), reply)
                         self.assertEqual(validator.is_valid(body), wanted, [e.message for e in validator.iter_errors(body)][:3])
+            unknown = 'ctrd_feature_invalid_total{model="m",version="3",feature="brand",reason="unknown"}'
+            before = daemon.metrics()[unknown]
+            self.assertEqual(daemon.rank(json.dumps(with_value(["candidates", 0, "features", "brand"], "nobody knows")))[0], 200)
+            self.assertEqual(daemon.metrics()[unknown], before + 1)
             self.assertEqual(daemon.stop(), 0)
         finally:
             daemon.kill()

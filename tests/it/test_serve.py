@@ -225,30 +225,5 @@ class Serve(ctrdtest.DaemonTest):
             connection.close()
 
 
-class QueueFull(ctrdtest.DaemonTest):
-    sets = ("serve.workers=1", "serve.queue=1")
-    features = "f:item:136"
-    hidden = "512,256"
-
-    def test_a_full_queue_is_told_at_once(self):
-        body = body_of(1500, 136)
-        connections = [self.daemon.connect() for _ in range(12)]
-        for connection in connections:
-            connection.request("POST", "/v1/rank", body)
-        replies = [connection.getresponse() for connection in connections]
-        statuses = [reply.status for reply in replies]
-        self.assertEqual(set(statuses), {200, 429})
-        for reply in replies:
-            text = reply.read()
-            if reply.status == 429:
-                self.assertEqual(reply.headers["Retry-After"], "1")
-                self.assertIn("error", json.loads(text))
-        self.assertEqual(self.daemon.metrics()['ctrd_shed_total{reason="queue_full"}'],
-                         statuses.count(429))
-        self.assertEqual(self.daemon.rank(body)[0], 200)
-        for connection in connections:
-            connection.close()
-
-
 if __name__ == "__main__":
     unittest.main()

@@ -2,8 +2,8 @@
 #include "server/intake.h"
 
 #include "base/tick.h"
-#include "server/deadline.h"
 #include "server/server_metrics.h"
+#include "server/slot_timer.h"
 #include "tests/support/check.h"
 
 #include <stdatomic.h>
@@ -164,7 +164,7 @@ static void take_one(struct bench *bench)
     struct slot *slot = item;
     if (slot_move(slot, SLOT_QUEUED, SLOT_TAKEN)) {
         admit_take(bench->intake.admit, slot);
-        deadline_remove(slot);
+        slot_timer_remove(slot);
         assert_true(slot_move(slot, SLOT_TAKEN, SLOT_DONE));
         admit_leave(bench->intake.admit, slot, &(struct admit_spent){.wall_ns = 0});
     }
@@ -276,7 +276,7 @@ static void test_expired_in_the_queue(void **state)
     (void)state;
     struct bench bench;
     bool queued;
-    const char *const fields[] = {"X-Request-Timeout-Ms: 5", NULL};
+    const char *const fields[] = {"X-Request-Timeout-Ms: 50", NULL};
     start(&bench, ROUTE_DATA, INTAKE_NOBODY);
     struct slot *slot = post(&bench, fields, "{}", &queued);
     assert_true(queued);
@@ -299,7 +299,7 @@ static void test_expired_ones_leave_their_places(void **state)
     (void)state;
     struct bench bench;
     bool queued;
-    const char *const fields[] = {"X-Request-Timeout-Ms: 1", NULL};
+    const char *const fields[] = {"X-Request-Timeout-Ms: 50", NULL};
     start(&bench, ROUTE_DATA, INTAKE_NOBODY);
     for (int i = 0; i < 10; i++) { // five times what the queue holds
         struct slot *slot = post(&bench, fields, "{}", &queued);

@@ -123,12 +123,13 @@ static void test_an_old_proof_is_none(void **state)
     assert_int_equal(after_beat(bench), PULSE_GOOD);
 }
 
-static void asked(struct bench *bench, enum status wanted, const char *body)
+static void asked(struct bench *bench, const char *without, enum status wanted, const char *body)
 {
     struct buf text;
     buf_init(&text, 4096);
     struct observe_call call = {.count = 0};
     observe_argument(&call, "verbose", "");
+    observe_argument(&call, "exclude", without);
     assert_int_equal(observe_readyz(&bench->observe, &call, &text), wanted);
     buf_char(&text, '\0');
     assert_string_equal(text.data, body);
@@ -140,18 +141,25 @@ static void test_readiness_asks_for_it(void **state)
     struct bench *bench = *state;
     publish(bench, MODELS, bench->versions);
     pulse_beat(&bench->pulse);
-    asked(bench, STATUS_OK,
+    asked(bench, "none", STATUS_OK,
           "{\"ready\":true,\"checks\":{\"drain\":\"ok\",\"models\":\"ok\",\"golden\":\"ok\"}}\n");
     flip(bench->versions[1]);
     pulse_beat(&bench->pulse);
-    asked(bench, STATUS_UNAVAILABLE,
+    asked(bench, "none", STATUS_UNAVAILABLE,
           "{\"ready\":false,\"error\":\"a model scores otherwise than when it was loaded\","
           "\"checks\":{\"drain\":\"ok\",\"models\":\"ok\","
+          "\"golden\":\"a model scores otherwise than when it was loaded\"}}\n");
+    asked(bench, "golden", STATUS_OK,
+          "{\"ready\":true,\"checks\":{\"drain\":\"ok\",\"models\":\"ok\",\"golden\":\"excluded\"}}"
+          "\n");
+    asked(bench, "models", STATUS_UNAVAILABLE,
+          "{\"ready\":false,\"error\":\"a model scores otherwise than when it was loaded\","
+          "\"checks\":{\"drain\":\"ok\",\"models\":\"excluded\","
           "\"golden\":\"a model scores otherwise than when it was loaded\"}}\n");
     flip(bench->versions[1]);
     pulse_beat(&bench->pulse);
     atomic_store(&bench->observe.draining, true);
-    asked(bench, STATUS_UNAVAILABLE,
+    asked(bench, "none", STATUS_UNAVAILABLE,
           "{\"ready\":false,\"error\":\"draining\",\"checks\":{\"drain\":\"draining\","
           "\"models\":\"ok\",\"golden\":\"ok\"}}\n");
     atomic_store(&bench->observe.draining, false);

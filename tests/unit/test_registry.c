@@ -7,6 +7,7 @@
 #include "tests/support/scratch.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,8 +134,8 @@ struct reader {
     struct registry *registry;
     unsigned index;
     atomic_bool *stop;
-    unsigned long seen;
-    bool torn; // read what was not whole
+    atomic_ulong seen;
+    atomic_bool torn; // read what was not whole
 };
 
 // What is read is whole: a version that is its own text, in a view that stays while it is pinned.
@@ -147,11 +148,11 @@ static void *read_views(void *argument)
         char number[24];
         snprintf(number, sizeof(number), "%lu", (unsigned long)version->number);
         if (strcmp(number, version->text) != 0 || version->scorer.checkpoint.layer_count == 0) {
-            reader->torn = true;
+            atomic_store(&reader->torn, true);
             break; // pinned
         }
         registry_unpin(reader->registry, reader->index);
-        reader->seen++;
+        atomic_fetch_add(&reader->seen, 1);
     }
     return NULL;
 }
@@ -167,7 +168,7 @@ static void test_readers_while_views_change(void **state)
     atomic_bool stop = false;
     registry_publish(registry, view_of(names, 1, &current, 1));
     for (unsigned i = 0; i < READERS; i++) {
-        readers[i] = (struct reader){registry, i, &stop, 0, false};
+        readers[i] = (struct reader){.registry = registry, .index = i, .stop = &stop};
         assert_int_equal(pthread_create(&threads[i], NULL, read_views, &readers[i]), 0);
     }
     for (uint64_t i = 0; i < PUBLISHES; i++) {
@@ -179,11 +180,13 @@ static void test_readers_while_views_change(void **state)
         current = next;
         registry_reclaim(registry);
     }
+    for (unsigned i = 0; i < READERS; i++)
+        while (atomic_load(&readers[i].seen) == 0 && !atomic_load(&readers[i].torn))
+            sched_yield();
     atomic_store(&stop, true);
     for (unsigned i = 0; i < READERS; i++) {
         pthread_join(threads[i], NULL);
-        assert_false(readers[i].torn);
-        assert_true(readers[i].seen > 0);
+        assert_false(atomic_load(&readers[i].torn));
         registry_unpin(registry, i);
     }
     assert_true(registry_reclaim(registry));
