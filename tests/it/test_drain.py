@@ -228,7 +228,7 @@ class Drain(unittest.TestCase):
     def test_int_and_quit_do_not_wait_for_what_a_client_does_not_send(self):
         for first in ((), (signal.SIGTERM,)):  # which would wait for it
             for number in (signal.SIGINT, signal.SIGQUIT):
-                daemon = self.start("drain.timeout_ms=3600000")
+                daemon = self.start("drain.timeout_ms=3600000", "http.transfer_timeout_s=3600")
                 with self.subTest(first=first, number=number), daemon.raw() as sock:
                     sock.sendall(b"POST /v1/rank HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
                     until(lambda daemon=daemon: daemon.metrics()["ctrd_inflight_requests"] == 2, "half a request")
