@@ -25,6 +25,8 @@ def post(port, body):
             return json.load(reply)
     except urllib.error.HTTPError as error:
         sys.exit(f"rank_once: {error.code}: {error.read().decode()}")
+    except OSError as error:
+        sys.exit(f"rank_once: 127.0.0.1:{port}: {error}; is ctrd running?")
 
 
 def main():

@@ -34,7 +34,7 @@ static enum status find_resident(struct lifecycle *lifecycle, const char *model,
         lifecycle_resident(entry, version != 0 ? version : entry->before->number);
     if (resident == NULL)
         return diag_at_path(reterr, STATUS_NOT_FOUND, "version",
-                            "version %" PRIu64 " is not resident", version);
+                            "version %" PRIu64 " is not loaded: load it first", version);
     *ret_version = resident->version;
     return STATUS_OK;
 }

@@ -28,7 +28,7 @@ enum status calibrator_check(const struct calibrator_wish *wish, const struct op
                             "there is nothing to calibrate");
     if (data->set.docs == 0)
         return diag_at_line(reterr, STATUS_INVALID, wish->data, 0, 0, "holds no document");
-    switch (lineage_role_of(checkpoint->lineage, data->data.content_hash)) {
+    switch (lineage_role_of(checkpoint->lineage, dataset_lists_hash(&data->data))) {
     case LINEAGE_TRAINING:
         return diag_at_line(reterr, STATUS_INVALID, wish->data, 0, 0,
                             "is the training data of this model, on which it is surer than "

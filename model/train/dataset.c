@@ -165,6 +165,16 @@ static void dataset_forget(const struct dataset *dataset, size_t first_list, siz
     madvise((void *)begin, whole, MADV_DONTNEED); // what is mapped from a file is read again
 }
 
+uint64_t dataset_lists_hash(const struct dataset *dataset)
+{
+    const uint64_t parts[] = {
+        hash64(dataset->qid_text, dataset->qid[dataset->lists], 0),
+        hash64(dataset->offset, (dataset->lists + 1) * sizeof(*dataset->offset), 0),
+        hash64(dataset->grade, dataset->docs * sizeof(*dataset->grade), 0),
+    };
+    return hash64(parts, sizeof(parts), 0);
+}
+
 void dataset_release(const struct dataset *dataset, size_t first_list, size_t end_list)
 {
     if (dataset->owned == NULL)

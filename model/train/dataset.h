@@ -86,6 +86,9 @@ void dataset_close(struct dataset *dataset);
 const union row_cell *dataset_shared(const struct dataset *dataset, size_t list);
 const union row_cell *dataset_rows(const struct dataset *dataset, size_t list);
 struct span dataset_qid(const struct dataset *dataset, size_t list);
+// hash64 of the lists' names, sizes and grades: the same for the same lists, whatever was read of
+// them beside.
+uint64_t dataset_lists_hash(const struct dataset *dataset);
 // Their cells are not needed soon: resident memory stays flat while an epoch streams. They may be
 // read again at any time, by any thread.
 void dataset_release(const struct dataset *dataset, size_t first_list, size_t end_list);

@@ -113,9 +113,10 @@ static char *epochs_lineage(const struct epochs *epochs, const struct epochs_mod
     struct json_value *root = json_value_new_map();
     struct json_value *data = json_value_new_map();
     json_value_set_text(data, "hash", lineage_hash(task->data_hash, text_of));
-    json_value_set_text(data, "train", lineage_hash(task->train->content_hash, text_of));
+    json_value_set_text(data, "train_lists",
+                        lineage_hash(dataset_lists_hash(task->train), text_of));
     if (valid != task->train)
-        json_value_set_text(data, "valid", lineage_hash(valid->content_hash, text_of));
+        json_value_set_text(data, "valid_lists", lineage_hash(dataset_lists_hash(valid), text_of));
     json_value_set_int(data, "columns", (int64_t)task->train->columns);
     json_value_set_int(data, "lists", (int64_t)task->list_count);
     json_value_set(root, "data", data);

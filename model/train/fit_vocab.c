@@ -37,6 +37,10 @@ MUST_USE static enum status fit_vocab_make(struct fit_vocab *fit, struct idcount
     size_t count = 0, size = 0;
     while (count < ids->count && ids->entries[count].count >= table->min_count)
         size += ids->entries[count++].size;
+    if (ids->count == 0)
+        return diag_at_path(reterr, STATUS_CONFIG, table->name,
+                            "the vocabulary is empty: no record has a value, is the name spelt as "
+                            "in the data?");
     if (count == 0)
         return diag_at_path(reterr, STATUS_CONFIG, table->name,
                             "the vocabulary is empty: of %zu different ids none is there %u times",

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-const char *lineage_hash(uint64_t content_hash, char text[LINEAGE_HASH_TEXT])
+const char *lineage_hash(uint64_t hash, char text[LINEAGE_HASH_TEXT])
 {
-    snprintf(text, LINEAGE_HASH_TEXT, "%016llx", (unsigned long long)content_hash);
+    snprintf(text, LINEAGE_HASH_TEXT, "%016llx", (unsigned long long)hash);
     return text;
 }
 
@@ -18,14 +18,15 @@ static const struct json_value *named_hash(const struct json_value *root, const 
     return hash != NULL && json_value_kind(hash) == JSON_VALUE_TEXT ? hash : NULL;
 }
 
-enum lineage_role lineage_role_of(const char *lineage, uint64_t content_hash)
+enum lineage_role lineage_role_of(const char *lineage, uint64_t lists_hash)
 {
     struct json_value *root;
     if (lineage == NULL || json_value_parse(span_of(lineage), &root, NULL) != STATUS_OK)
         return LINEAGE_UNKNOWN;
     char text[LINEAGE_HASH_TEXT];
-    lineage_hash(content_hash, text);
-    const struct json_value *train = named_hash(root, "train"), *valid = named_hash(root, "valid");
+    lineage_hash(lists_hash, text);
+    const struct json_value *train = named_hash(root, "train_lists"),
+                            *valid = named_hash(root, "valid_lists");
     enum lineage_role role = train != NULL ? LINEAGE_UNSEEN : LINEAGE_UNKNOWN;
     if (train != NULL && span_is(json_value_text(train), text))
         role = LINEAGE_TRAINING;

@@ -256,6 +256,22 @@ class Calibrate(Fitted):
         _, err = run("calibrate", self.student, "--data", self.home / "data/valid.txt", "--out", out)
         self.assertIn("chose the model's epoch", err)
 
+    def test_of_a_log_with_privileged_features_too(self):
+        """Training reads more of the same file than scoring does."""
+        run("synth", "impressions", "--out", self.path / "log", "--pages", 300, "--valid-pages", 200, "--test-pages", 10, "--users", 50,
+            "--items", 50, "--click-rate", 0.2)
+        (self.path / "log.yaml").write_text(
+            "data: {train: log/train.jsonl, valid: log/valid.jsonl}\n"
+            "features:\n  - {name: item_id, scope: item, kind: id, encode: vocab, dim: 2}\n"
+            "  - {name: position, scope: item, kind: id, encode: identity, buckets: 50, dim: 2, privileged: true}\n"
+            "method: clid\nnetwork: {hidden: [4]}\ntrain: {epochs: 1}\n")
+        run("train", self.path / "log.yaml", "--out", self.path / "log-run")
+        student, out = self.path / "log-run/student.safetensors", self.path / "m.safetensors"
+        _, err = run("calibrate", student, "--data", self.path / "log/train.jsonl", "--out", out, code=1)
+        self.assertIn("is the training data", err)
+        _, err = run("calibrate", student, "--data", self.path / "log/valid.jsonl", "--out", out)
+        self.assertIn("chose the model's epoch", err)
+
     def test_usage(self):
         out = self.path / "m.safetensors"
         for options, words in ((("--map", "magic"), "'magic'"), (("--folds", 1), "--folds"),

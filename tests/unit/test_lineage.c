@@ -9,14 +9,15 @@ static void test_roles(void **state)
 {
     (void)state;
     static const char both[] =
-        "{\"data\":{\"train\":\"00000000000000ff\",\"valid\":\"0123456789abcdef\"}}";
+        "{\"data\":{\"train_lists\":\"00000000000000ff\",\"valid_lists\":\"0123456789abcdef\"}}";
     assert_int_equal(lineage_role_of(both, 0xff), LINEAGE_TRAINING);
     assert_int_equal(lineage_role_of(both, 0x0123456789abcdef), LINEAGE_VALIDATION);
     assert_int_equal(lineage_role_of(both, 0xfe), LINEAGE_UNSEEN);
-    static const char one[] = "{\"data\":{\"train\":\"00000000000000ff\"}}";
+    static const char one[] = "{\"data\":{\"train_lists\":\"00000000000000ff\"}}";
     assert_int_equal(lineage_role_of(one, 0xff), LINEAGE_TRAINING);
     assert_int_equal(lineage_role_of(one, 0), LINEAGE_UNSEEN);
-    const char *const silent[] = {NULL, "{}", "{\"data\":{\"train\":255}}", "{\"data\":[]}", "["};
+    const char *const silent[] = {NULL, "{}", "{\"data\":{\"train_lists\":255}}", "{\"data\":[]}",
+                                  "["};
     for (size_t i = 0; i < sizeof(silent) / sizeof(*silent); i++)
         assert_int_equal(lineage_role_of(silent[i], 0xff), LINEAGE_UNKNOWN);
 }
