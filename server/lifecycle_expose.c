@@ -192,7 +192,7 @@ static const struct family {
      "resident model versions; those of one feature set take the same bodies"},
     {"ctrd_model_state", METRIC_GAUGE, sample_state, "`model`, `version`, `state`",
      "1 for the state of a version: `serving` who names none, `resident`, `loading`, or `failed` "
-     "(its file is there and was refused, and it is not loaded)"},
+     "(its file was refused, and it is not loaded)"},
     {"ctrd_model_label", METRIC_GAUGE, sample_label, "`model`, `version`, `label`",
      "where the labels of a model stand"},
     {"ctrd_model_held", METRIC_GAUGE, sample_held, "`model`",

@@ -214,6 +214,9 @@ static void mark_asked(struct lifecycle *lifecycle, struct lifecycle_entry *entr
 static void follow_list(struct lifecycle *lifecycle, struct lifecycle_entry *entry,
                         const struct store_list *list, bool *wanted)
 {
+    lock(lifecycle);
+    forget_gone(entry, list); // now: what comes meanwhile is not in the list
+    unlock(lifecycle);
     mark_asked(lifecycle, entry, list);
     load_labelled(lifecycle, entry); // first: `stable` may be among them
     if (entry->plan->keep > 0)
@@ -221,7 +224,6 @@ static void follow_list(struct lifecycle *lifecycle, struct lifecycle_entry *ent
     else
         load_listed(lifecycle, entry, list, wanted);
     lock(lifecycle);
-    forget_gone(entry, list);
     struct registry_version *newest = mark_policy(entry, list, wanted);
     set_labels(entry, newest);
     follow(entry, newest);

@@ -38,7 +38,8 @@ enum status calibrator_check(const struct calibrator_wish *wish, const struct op
                   LOG_S("file", wish->data));
         break;
     case LINEAGE_UNKNOWN:
-        LOG_EVENT(LOG_WARN, "the model does not name its training data: take care not to fit on it",
+        LOG_EVENT(LOG_WARN,
+                  "the model does not name its training lists: take care not to fit on them",
                   LOG_S("file", wish->data));
         break;
     case LINEAGE_UNSEEN:

@@ -169,6 +169,7 @@ uint64_t dataset_lists_hash(const struct dataset *dataset)
 {
     const uint64_t parts[] = {
         hash64(dataset->qid_text, dataset->qid[dataset->lists], 0),
+        hash64(dataset->qid, (dataset->lists + 1) * sizeof(*dataset->qid), 0),
         hash64(dataset->offset, (dataset->lists + 1) * sizeof(*dataset->offset), 0),
         hash64(dataset->grade, dataset->docs * sizeof(*dataset->grade), 0),
     };

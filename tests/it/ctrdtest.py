@@ -85,8 +85,8 @@ class UnixConnection(http.client.HTTPConnection):
 
 class Daemon:
     """One running ctrd. `sets` are --set options; the drain delay is `drain_delay` unless it is among them, the
-    configuration's if that is None. `flags` are other arguments, `prefix` is what starts it, `fds` are descriptors that it gets. Without a
-    model_folder it is for `flags` to name models."""
+    configuration's if that is None. `flags` are other arguments, `prefix` is what starts it, `fds` are descriptors
+    that it gets. Without a model_folder it is for `flags` to name models."""
 
     def __init__(self, model_folder, *sets, env=None, flags=(), prefix=(), fds=(), cwd=None, stdout=None,
                  drain_delay=0):

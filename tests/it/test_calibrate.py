@@ -1,5 +1,6 @@
 """`ctr calibrate`: every map is fitted, stored, scored and served with the same bits, keeps the order of the
 logits, and is refused where a file's map would not; what it must not be fitted on it refuses."""
+import gzip
 import hashlib
 import json
 import math
@@ -268,6 +269,10 @@ class Calibrate(Fitted):
         run("train", self.path / "log.yaml", "--out", self.path / "log-run")
         student, out = self.path / "log-run/student.safetensors", self.path / "m.safetensors"
         _, err = run("calibrate", student, "--data", self.path / "log/train.jsonl", "--out", out, code=1)
+        self.assertIn("is the training data", err)
+        packed = self.path / "packed.jsonl.gz"
+        packed.write_bytes(gzip.compress((self.path / "log/train.jsonl").read_bytes()))
+        _, err = run("calibrate", student, "--data", packed, "--out", out, code=1)
         self.assertIn("is the training data", err)
         _, err = run("calibrate", student, "--data", self.path / "log/valid.jsonl", "--out", out)
         self.assertIn("chose the model's epoch", err)

@@ -92,7 +92,7 @@ class Starvation(ctrdtest.DaemonTest):
                   f"wait {statistics.median(waits) * 1e3:.0f} ms, at most {max(waits) * 1e3:.0f}", flush=True)
             self.assertGreaterEqual(statistics.median(answered), 3)
             self.assertGreater(min(answered), statistics.median(answered) / 4)
-            self.assertLess(max(waits), 5 * statistics.median(waits) + 1.0)
+            self.assertLess(max(waits), 5 * statistics.median(waits) + SECONDS / 2)
 
 
 class Gone(ctrdtest.DaemonTest):
@@ -113,8 +113,8 @@ class Gone(ctrdtest.DaemonTest):
                         sock.sendall(sent)
                 self.daemon.signal(signal.SIGCONT)
                 until(lambda: self.daemon.metrics()["ctrd_connections"] == 1, "all are let go")
-        seen = self.daemon.metrics()
-        self.assertEqual((seen["ctrd_connections_cut_total"], seen["ctrd_inflight_requests"]), (0, 1))
+        until(lambda: self.daemon.metrics()["ctrd_inflight_requests"] == 1, "nothing in flight but the scrape")
+        self.assertEqual(self.daemon.metrics()["ctrd_connections_cut_total"], 0)
 
 
 class Burst(ctrdtest.DaemonTest):

@@ -21,9 +21,8 @@ class Plan(Models):
         # A bad configuration changes nothing, whole as it is.
         for bad in (text % (2, "a: 1", "soon", ""), text % (2, "1a: 1", 1, ""), text % (2, "a: 1", 1, "rank: {x: 1}\n"),
                     "models: []\nrank: {timeout_ms: 1}\n", text % (99, "a: 1", 1, ""), "models: [{folder: x, folder: y}]",
-                    f"models: [{{folder: {self.path}/nowhere}}]\nlog: {{level: warn}}\n",
-                    f"models: [{{name: other, folder: {self.path}/empty}}]\nlog: {{level: warn}}\n"):
-            self.config(bad)
+                    f"models: [{{folder: {self.path}/nowhere}}]", f"models: [{{name: other, folder: {self.path}/empty}}]"):
+            self.config(bad + "\nlog: {level: warn}\n")
             refused, told = (daemon.stderr().count(event) for event in ("configuration refused", " info state "))
             self.hup(daemon)
             self.assertEqual(daemon.stderr().count("configuration refused"), refused + 1, bad)

@@ -145,7 +145,13 @@ static void test_vocabulary_faults(void **state)
                                    "\"features\":{\"item\":\"a\"}}]}\n",
                                    &plain, &data),
                      STATUS_CONFIG);
-    assert_non_null(strstr(log.words, "item: the vocabulary is empty"));
+    assert_non_null(strstr(log.words, "item: the vocabulary is empty: of 1 different ids"));
+    assert_int_equal(log_case_text(&log,
+                                   "{\"user\":{\"age\":1},\"candidates\":[{\"label\":1,"
+                                   "\"features\":{}}]}\n",
+                                   &plain, &data),
+                     STATUS_CONFIG);
+    assert_non_null(strstr(log.words, "item: the vocabulary is empty: no record has a value"));
     log_case_fini(&log);
 }
 
