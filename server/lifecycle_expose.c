@@ -79,7 +79,7 @@ void lifecycle_describe(struct lifecycle *lifecycle, struct buf *out)
 
 // ---- Prometheus --------------------------------------------------------------------------------
 
-static void sample_info(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_info(struct lifecycle_entry *entry, struct buf *out)
 {
     for (size_t i = 0; i < entry->count; i++) {
         const struct registry_version *version = entry->residents[i].version;
@@ -92,7 +92,7 @@ static void sample_info(const struct lifecycle_entry *entry, struct buf *out)
     }
 }
 
-static void sample_one_hot(const struct lifecycle_entry *entry, uint64_t version, const char *state,
+static void sample_one_hot(struct lifecycle_entry *entry, uint64_t version, const char *state,
                            struct buf *out)
 {
     static const char *const states[] = {"serving", "resident", "loading", "failed"};
@@ -101,50 +101,42 @@ static void sample_one_hot(const struct lifecycle_entry *entry, uint64_t version
                    entry->plan->name, version, states[i], strcmp(states[i], state) == 0);
 }
 
-static bool is_resident(const struct lifecycle_entry *entry, uint64_t version)
-{
-    bool found = false;
-    for (size_t i = 0; i < entry->count; i++)
-        found = found || entry->residents[i].version->number == version;
-    return found;
-}
-
 // A version once: what is resident stays so while it is loaded again or its file is bad by now.
-static void sample_state(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_state(struct lifecycle_entry *entry, struct buf *out)
 {
     for (size_t i = 0; i < entry->count; i++) {
         const struct registry_version *version = entry->residents[i].version;
         sample_one_hot(entry, version->number, state_of(entry, version), out);
     }
-    if (entry->loading != 0 && !is_resident(entry, entry->loading))
+    if (entry->loading != 0 && lifecycle_resident(entry, entry->loading) == NULL)
         sample_one_hot(entry, entry->loading, "loading", out);
     for (size_t i = 0; i < LIFECYCLE_FAILURES; i++) {
         uint64_t failed = entry->failures[i].file.version;
-        if (failed != 0 && failed != entry->loading && !is_resident(entry, failed))
+        if (failed != 0 && failed != entry->loading && lifecycle_resident(entry, failed) == NULL)
             sample_one_hot(entry, failed, "failed", out);
     }
 }
 
-static void sample_bytes(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_bytes(struct lifecycle_entry *entry, struct buf *out)
 {
     for (size_t i = 0; i < entry->count; i++)
         buf_printf(out, "ctrd_model_bytes{model=\"%s\",version=\"%s\"} %zu\n", entry->plan->name,
                    entry->residents[i].version->text, bytes_of(entry->residents[i].version));
 }
 
-static void sample_label(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_label(struct lifecycle_entry *entry, struct buf *out)
 {
     for (size_t i = 0; i < entry->label_count; i++)
         buf_printf(out, "ctrd_model_label{model=\"%s\",version=\"%s\",label=\"%s\"} 1\n",
                    entry->plan->name, entry->labels[i].version->text, entry->labels[i].name);
 }
 
-static void sample_held(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_held(struct lifecycle_entry *entry, struct buf *out)
 {
     buf_printf(out, "ctrd_model_held{model=\"%s\"} %d\n", entry->plan->name, entry->held);
 }
 
-static void sample_loads(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_loads(struct lifecycle_entry *entry, struct buf *out)
 {
     buf_printf(out, "ctrd_model_load_total{model=\"%s\",result=\"ok\"} %" PRIu64 "\n",
                entry->plan->name, entry->loads);
@@ -152,7 +144,7 @@ static void sample_loads(const struct lifecycle_entry *entry, struct buf *out)
                entry->plan->name, entry->failed_loads);
 }
 
-static void sample_duration(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_duration(struct lifecycle_entry *entry, struct buf *out)
 {
     static const char family[] = "ctrd_model_load_duration_seconds";
     uint64_t count = 0;
@@ -166,13 +158,13 @@ static void sample_duration(const struct lifecycle_entry *entry, struct buf *out
     buf_printf(out, "%s_count{model=\"%s\"} %" PRIu64 "\n", family, entry->plan->name, count);
 }
 
-static void sample_last_load(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_last_load(struct lifecycle_entry *entry, struct buf *out)
 {
     buf_printf(out, "ctrd_model_last_load_timestamp_seconds{model=\"%s\"} %" PRId64 "\n",
                entry->plan->name, entry->last_load_s);
 }
 
-static void sample_psi(const struct lifecycle_entry *entry, struct buf *out)
+static void sample_psi(struct lifecycle_entry *entry, struct buf *out)
 {
     double raw, corrected;
     for (size_t i = 0; i < entry->count; i++)
@@ -184,7 +176,7 @@ static void sample_psi(const struct lifecycle_entry *entry, struct buf *out)
 static const struct family {
     const char *name;
     enum metric_kind kind;
-    void (*sample)(const struct lifecycle_entry *entry, struct buf *out);
+    void (*sample)(struct lifecycle_entry *entry, struct buf *out);
     const char *labels, *help;
 } families[] = {
     {"ctrd_model_info", METRIC_GAUGE, sample_info,
