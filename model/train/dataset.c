@@ -165,17 +165,6 @@ static void dataset_forget(const struct dataset *dataset, size_t first_list, siz
     madvise((void *)begin, whole, MADV_DONTNEED); // what is mapped from a file is read again
 }
 
-uint64_t dataset_lists_hash(const struct dataset *dataset)
-{
-    const uint64_t parts[] = {
-        hash64(dataset->qid_text, dataset->qid[dataset->lists], 0),
-        hash64(dataset->qid, (dataset->lists + 1) * sizeof(*dataset->qid), 0),
-        hash64(dataset->offset, (dataset->lists + 1) * sizeof(*dataset->offset), 0),
-        hash64(dataset->grade, dataset->docs * sizeof(*dataset->grade), 0),
-    };
-    return hash64(parts, sizeof(parts), 0);
-}
-
 void dataset_release(const struct dataset *dataset, size_t first_list, size_t end_list)
 {
     if (dataset->owned == NULL)
@@ -197,6 +186,17 @@ struct span dataset_qid(const struct dataset *dataset, size_t list)
     assert(list < dataset->lists);
     uint64_t begin = dataset->qid[list];
     return (struct span){dataset->qid_text + begin, (size_t)(dataset->qid[list + 1] - begin)};
+}
+
+uint64_t dataset_lists_hash(const struct dataset *dataset)
+{
+    const uint64_t parts[] = {
+        hash64(dataset->qid_text, dataset->qid[dataset->lists], 0),
+        hash64(dataset->qid, (dataset->lists + 1) * sizeof(*dataset->qid), 0),
+        hash64(dataset->offset, (dataset->lists + 1) * sizeof(*dataset->offset), 0),
+        hash64(dataset->grade, dataset->docs * sizeof(*dataset->grade), 0),
+    };
+    return hash64(parts, sizeof(parts), 0);
 }
 
 void dataset_split(const struct dataset *dataset, uint64_t seed, unsigned percent, uint8_t *valid)
